@@ -1,0 +1,316 @@
+package mm_test
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"testing"
+
+	"yolk/kernel/trace"
+	"yolk/mm"
+)
+
+const base mm.VirtAddr = 0x40000000
+
+// recorder keeps the events of a Log.
+type recorder struct{ events []trace.Event }
+
+func (r *recorder) Event(ev *trace.Event) { r.events = append(r.events, *ev) }
+
+// TestFaultTable has a row for each row of the table above Fault.
+func TestFaultTable(t *testing.T) {
+	anon := func(p *proc) { p.mapAnon(base, 1, mm.ReadWrite) }
+	file := func(prot mm.Prot, flags mm.Flags, pages uint64) func(*proc) {
+		return func(p *proc) {
+			o := p.m.newObject(bytes.Repeat([]byte{7}, page))
+			p.mapIt(mm.MapRequest{Addr: base - mm.VirtAddr(pages-1)*page, Length: pages * page,
+				Prot: prot, Flags: flags, Object: o, Fixed: mm.FixedReplace})
+		}
+	}
+	stack := func(p *proc) {
+		p.mapIt(mm.MapRequest{Addr: base + 4*page, Length: page, Prot: mm.ReadWrite, Flags: mm.GrowsDown, Fixed: mm.FixedReplace})
+	}
+	const read, write, fetch = mm.FaultUser, mm.FaultUser | mm.FaultWrite, mm.FaultUser | mm.FaultFetch
+	const there = mm.FaultPresent
+	for _, row := range []struct {
+		name  string
+		setup func(*proc)
+		code  mm.FaultCode
+		want  trace.Decision
+		pte   mm.PTE // flags of the entry afterwards, A and D apart
+		refs  uint32
+		tight bool
+	}{
+		{"nothing there", func(*proc) {}, read, trace.SegvMapErr, 0, 0, false},
+		{"below a stack, read", stack, read, trace.StackGrow, mm.Present | mm.User | mm.COW | mm.NX, 2, false},
+		{"below a stack, write", stack, write, trace.StackGrow, mm.Present | mm.User | mm.Writable | mm.NX, 1, false},
+		{"below a stack, fetch", stack, fetch, trace.SegvAccErr, 0, 0, false},
+		{"below a stack, no frame", stack, write, trace.OutOfMemory, 0, 0, true},
+		{"read of PROT_NONE", func(p *proc) { p.mapAnon(base, 1, 0) }, read, trace.SegvAccErr, 0, 0, false},
+		{"write to read-only", func(p *proc) { p.mapAnon(base, 1, mm.Read) }, write, trace.SegvAccErr, 0, 0, false},
+		{"fetch from NX", anon, fetch, trace.SegvAccErr, 0, 0, false},
+		{"write to the zero page of read-only memory", func(p *proc) { p.mapAnon(base, 1, mm.Read); p.get(base) },
+			write | there, trace.SegvAccErr, mm.Present | mm.User | mm.NX, 2, false},
+		{"anonymous read", anon, read, trace.ZeroPage, mm.Present | mm.User | mm.COW | mm.NX, 2, false},
+		{"anonymous read, read-only", func(p *proc) { p.mapAnon(base, 1, mm.Read) }, read, trace.ZeroPage, mm.Present | mm.User | mm.NX, 2, false},
+		{"anonymous fetch", func(p *proc) { p.mapAnon(base, 1, mm.Read|mm.Exec) }, fetch, trace.ZeroPage, mm.Present | mm.User, 2, false},
+		{"anonymous write", anon, write, trace.DemandZero, mm.Present | mm.User | mm.Writable | mm.NX, 1, false},
+		{"write after read", func(p *proc) { anon(p); p.get(base) }, write | there, trace.DemandZero, mm.Present | mm.User | mm.Writable | mm.NX, 1, false},
+		{"last owner", func(p *proc) { anon(p); p.set(base, 1); p.fork(mm.ForkCOW).exit() },
+			write | there, trace.COWReuse, mm.Present | mm.User | mm.Writable | mm.NX, 1, false},
+		{"last owner, no frame", func(p *proc) { anon(p); p.set(base, 1); p.fork(mm.ForkCOW).exit() },
+			write | there, trace.COWReuse, mm.Present | mm.User | mm.Writable | mm.NX, 1, true},
+		{"one of two owners", func(p *proc) { anon(p); p.set(base, 1); p.fork(mm.ForkCOW) },
+			write | there, trace.COWCopy, mm.Present | mm.User | mm.Writable | mm.NX, 1, false},
+		{"one of two owners, no frame", func(p *proc) { anon(p); p.set(base, 1); p.fork(mm.ForkCOW) },
+			write | there, trace.OutOfMemory, mm.Present | mm.User | mm.COW | mm.NX, 2, true},
+		{"mended meanwhile", func(p *proc) { anon(p); p.set(base, 1) }, write | there, trace.Spurious, mm.Present | mm.User | mm.Writable | mm.NX, 1, false},
+		{"past the end", file(mm.ReadWrite, 0, 2), read, trace.BusAdrErr, 0, 0, false},
+		{"file read", file(mm.ReadWrite, 0, 1), read, trace.FilePage, mm.Present | mm.User | mm.COW | mm.NX, 2, false},
+		{"text fetch", file(mm.Read|mm.Exec, 0, 1), fetch, trace.FilePage, mm.Present | mm.User, 2, false},
+		{"shared read", file(mm.ReadWrite, mm.Shared, 1), read, trace.FilePage, mm.Present | mm.User | mm.Writable | mm.NX, 2, false},
+		{"shared write", file(mm.ReadWrite, mm.Shared, 1), write, trace.SharedWrite, mm.Present | mm.User | mm.Writable | mm.NX, 2, false},
+		{"private file write", file(mm.ReadWrite, 0, 1), write, trace.FileCopy, mm.Present | mm.User | mm.Writable | mm.NX, 1, false},
+		{"private file write after read", func(p *proc) { file(mm.ReadWrite, 0, 1)(p); p.get(base) },
+			write | there, trace.FileCopy, mm.Present | mm.User | mm.Writable | mm.NX, 1, false},
+		{"no frame for a table", anon, read, trace.OutOfMemory, 0, 0, true},
+		{"no frame for a page", anon, write, trace.OutOfMemory, 0, 0, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			m := newMachine(t, 200)
+			p := m.newProc()
+			row.setup(p)
+			if row.tight {
+				m.Frames.SetReserve(m.Frames.Free())
+				defer m.Frames.SetReserve(0)
+			}
+			was, size := p.frame(base), p.Size()
+			rec := new(recorder)
+			m.Memory.Log.Attach(trace.ClassFault, rec, nil)
+			before := m.Counters.Faults[row.want]
+			d, err := p.Fault(base+0x123, row.code)
+			if d != row.want || m.Counters.Faults[row.want] != before+1 {
+				t.Fatalf("decision %d, want %d", d, row.want)
+			}
+			var reason error
+			switch d {
+			case trace.SegvMapErr, trace.SegvAccErr, trace.BusAdrErr:
+				reason = mm.ErrFault
+			case trace.OutOfMemory:
+				reason = mm.ErrNoMemory
+			}
+			if !errors.Is(err, reason) {
+				t.Fatalf("reason %v, want %v", err, reason)
+			}
+			e, _ := p.Entry(base)
+			if e&(mm.Present|mm.User|mm.Writable|mm.COW|mm.NX) != row.pte {
+				t.Errorf("entry %v, want %v", e, row.pte)
+			}
+			if e.Present() && m.Frames.Refs(e.Frame()) != row.refs {
+				t.Errorf("%d references, want %d", m.Frames.Refs(e.Frame()), row.refs)
+			}
+			if err != nil && (p.Size() != size || p.frame(base) != was) {
+				t.Error("a refused fault changed something")
+			}
+			ev := rec.events[len(rec.events)-1]
+			if ev.Kind != trace.Fault || ev.Decision != d || ev.VA != uint64(base)+0x123 || ev.Err != uint32(row.code) ||
+				err == nil && ev.New != uint64(e.Frame()) || was != 0 && err == nil && ev.Old != uint64(was) {
+				t.Errorf("event %+v", ev)
+			}
+			if err := m.Check(m.spaces, m.objects); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// TestFlushes tells for each operation which invalidations it costs: enough,
+// and not more.
+func TestFlushes(t *testing.T) {
+	touch := func(p *proc, pages int) {
+		p.mapAnon(base, 200, mm.ReadWrite)
+		for i := range pages {
+			p.set(base+mm.VirtAddr(i)*page, 1)
+		}
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, row := range []struct {
+		name         string
+		setup        func(*proc)
+		op           func(*proc)
+		pages, space uint64
+	}{
+		{"first read", func(p *proc) { touch(p, 0) }, func(p *proc) { p.get(base) }, 0, 0},
+		{"first write", func(p *proc) { touch(p, 0) }, func(p *proc) { p.set(base, 1) }, 0, 0},
+		{"write after read", func(p *proc) { touch(p, 0); p.get(base) }, func(p *proc) { p.set(base, 1) }, 1, 0},
+		{"fork", func(p *proc) { touch(p, 3) }, func(p *proc) { p.fork(mm.ForkCOW) }, 0, 1},
+		{"second fork", func(p *proc) { touch(p, 3); p.fork(mm.ForkCOW) }, func(p *proc) { p.fork(mm.ForkCOW) }, 0, 0},
+		{"eager fork", func(p *proc) { touch(p, 3) }, func(p *proc) { p.fork(mm.ForkEager) }, 0, 0},
+		{"COW copy", func(p *proc) { touch(p, 1); p.fork(mm.ForkCOW) }, func(p *proc) { p.set(base, 2) }, 1, 0},
+		{"COW reuse", func(p *proc) { touch(p, 1); p.fork(mm.ForkCOW).exit() }, func(p *proc) { p.set(base, 2) }, 1, 0},
+		{"unmap, untouched", func(p *proc) { touch(p, 1) }, func(p *proc) { must(p.Unmap(base+page, page)) }, 0, 0},
+		{"unmap 3", func(p *proc) { touch(p, 4) }, func(p *proc) { must(p.Unmap(base, 3*page)) }, 3, 0},
+		{"unmap 100", func(p *proc) { touch(p, 100) }, func(p *proc) { must(p.Unmap(base, 100*page)) }, 0, 1},
+		{"unmap all: a page and its PT, PD and PDPT", func(p *proc) { touch(p, 1) }, func(p *proc) { must(p.Unmap(base, 200*page)) }, 4, 0},
+		{"protect, untouched", func(p *proc) { touch(p, 1) }, func(p *proc) { must(p.Protect(base+page, page, mm.Read)) }, 0, 0},
+		{"protect 2 of 2", func(p *proc) { touch(p, 2) }, func(p *proc) { must(p.Protect(base, 9*page, mm.Read)) }, 2, 0},
+		{"protect, same rights", func(p *proc) { touch(p, 2) }, func(p *proc) { must(p.Protect(base, 9*page, mm.ReadWrite)) }, 0, 0},
+		{"protect 100", func(p *proc) { touch(p, 100) }, func(p *proc) { must(p.Protect(base, 100*page, mm.Read)) }, 0, 1},
+		{"discard", func(p *proc) { touch(p, 2) }, func(p *proc) { must(p.Discard(base, 9*page)) }, 2, 0},
+		{"remap", func(p *proc) { touch(p, 3) }, func(p *proc) {
+			_, err := p.Remap(mm.RemapRequest{Old: base, OldLength: 2 * page, NewLength: 2 * page, MayMove: true, Fixed: true, New: base - 9*page})
+			must(err)
+		}, 2, 0},
+		{"brk down", func(p *proc) {
+			p.SetBrkStart(base)
+			p.SetBrk(base + 2*page)
+			p.set(base, 1)
+			p.set(base+page, 1)
+		}, func(p *proc) { p.SetBrk(base + 9) }, 1, 0},
+		{"truncate", func(p *proc) {
+			o := p.m.newObject(make([]byte, 2*page))
+			p.mapIt(mm.MapRequest{Addr: base, Length: 2 * page, Prot: mm.Read, Object: o, Fixed: mm.FixedReplace})
+			p.get(base)
+			p.get(base + page)
+		}, func(p *proc) { must(p.m.objects[0].Truncate(5)) }, 1, 0},
+		{"drop", func(p *proc) { touch(p, 100) }, func(p *proc) { p.exit() }, 0, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			m := newMachine(t, 400)
+			p := m.newProc()
+			row.setup(p)
+			c := m.Counters
+			rec := new(recorder)
+			m.Memory.Log.Attach(trace.ClassTLB, rec, nil)
+			row.op(p)
+			if n := m.Counters.FlushPages - c.FlushPages; n != row.pages {
+				t.Errorf("%d page flushes, want %d", n, row.pages)
+			}
+			if n := m.Counters.FlushSpaces - c.FlushSpaces; n != row.space {
+				t.Errorf("%d space flushes, want %d", n, row.space)
+			}
+			if len(rec.events) != int(row.pages+row.space) {
+				t.Errorf("%d events", len(rec.events))
+			}
+			m.finish()
+		})
+	}
+}
+
+// flushLog is a TLB that notes what was free when it was told to flush.
+type flushLog struct {
+	mm.TLB
+	frames *mm.Frames
+	free   []int
+}
+
+func (l *flushLog) FlushPage(root mm.Frame, va mm.VirtAddr) {
+	l.free = append(l.free, l.frames.Free())
+	l.TLB.FlushPage(root, va)
+}
+
+func (l *flushLog) FlushSpace(root mm.Frame) {
+	l.free = append(l.free, l.frames.Free())
+	l.TLB.FlushSpace(root)
+}
+
+func (l *flushLog) Load(root mm.Frame) {
+	l.free = append(l.free, l.frames.Free())
+	l.TLB.Load(root)
+}
+
+// TestFlushBeforePut: when the TLB is told, no frame has been freed yet.
+func TestFlushBeforePut(t *testing.T) {
+	m := newMachine(t, 1000)
+	log := &flushLog{TLB: m.mmu, frames: m.Frames}
+	m.TLB = log
+	p := m.newProc()
+	o := m.newObject(make([]byte, 4*page))
+	p.mapAnon(base, 100, mm.ReadWrite)
+	p.mapIt(mm.MapRequest{Addr: base + 200*page, Length: 4 * page, Prot: mm.ReadWrite, Flags: mm.Shared, Object: o, Fixed: mm.FixedReplace})
+	p.write(base, make([]byte, 100*page))
+	p.write(base+200*page, make([]byte, 4*page))
+	for name, op := range map[string]func(){
+		"unmap":    func() { p.Unmap(base, 2*page) },
+		"unmap 90": func() { p.Unmap(base+2*page, 90*page) },
+		"discard":  func() { p.Discard(base+95*page, 2*page) },
+		"truncate": func() { o.Truncate(page) },
+	} {
+		log.free = nil
+		free := m.Frames.Free()
+		op()
+		if m.Frames.Free() == free || len(log.free) == 0 {
+			t.Errorf("%s: nothing freed or nothing flushed", name)
+		}
+		if slices.Max(log.free) != free {
+			t.Errorf("%s: frames were freed before the flush", name)
+		}
+	}
+	log.free = nil
+	free := m.Frames.Free()
+	p.exit()
+	if len(log.free) != 1 || log.free[0] != free || m.mmu.Loaded != m.KernelRoot {
+		t.Error("drop: frames were freed before the kernel's root was loaded")
+	}
+	m.finish()
+}
+
+// TestTables: page-table frames are reported made and freed, with level and
+// first address, and none is left when the last region under it goes.
+func TestTables(t *testing.T) {
+	m := newMachine(t, 100)
+	rec := new(recorder)
+	m.Memory.Log.Attach(trace.ClassTable, rec, nil)
+	p := m.newProc()
+	p.mapAnon(base, 1, mm.ReadWrite)
+	p.set(base, 1)
+	p.mapAnon(base+1<<21, 1, mm.ReadWrite)
+	p.set(base+1<<21, 1)
+	if err := p.Unmap(base, page); err != nil {
+		t.Fatal(err)
+	}
+	p.exit()
+	type table struct {
+		kind  trace.Kind
+		level uint64
+		va    mm.VirtAddr
+	}
+	var got []table
+	for _, ev := range rec.events {
+		got = append(got, table{ev.Kind, ev.Aux, mm.VirtAddr(ev.VA)})
+	}
+	want := []table{
+		{trace.TableMake, 4, 0}, {trace.TableMake, 3, 0}, {trace.TableMake, 2, base}, {trace.TableMake, 1, base},
+		{trace.TableMake, 1, base + 1<<21},
+		{trace.TableFree, 1, base},
+		{trace.TableFree, 1, base + 1<<21}, {trace.TableFree, 2, base}, {trace.TableFree, 3, 0}, {trace.TableFree, 4, 0},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+	m.finish()
+}
+
+// TestFaultAround: one read fault brings the window's pages that the object has
+// ready, and never one that it would have to make.
+func TestFaultAround(t *testing.T) {
+	m := configure(t, 200, mm.Config{FaultAround: 8})
+	o := m.newObject(make([]byte, 20*page))
+	p := m.newProc()
+	p.mapIt(mm.MapRequest{Addr: base - 3*page, Length: 20 * page, Prot: mm.Read, Object: o, Fixed: mm.FixedReplace})
+	p.get(base + page)
+	for i := -3; i < 12; i++ {
+		if _, ok := p.Entry(base + mm.VirtAddr(i)*page); ok != (i >= 0 && i < 8) {
+			t.Errorf("page %d is present: %t", i, ok)
+		}
+	}
+	if n := m.Counters.AroundMapped; n != 7 {
+		t.Errorf("%d pages mapped around", n)
+	}
+	m.finish()
+}

@@ -1,0 +1,335 @@
+package mm
+
+import (
+	"iter"
+
+	"yolk/kernel/trace"
+)
+
+// Limits of a stack that grows by faults.
+const (
+	StackLimit = 8 << 20          // default of AddressSpace.StackLimit, as RLIMIT_STACK
+	StackGuard = 256 << PageShift // stays free between a stack and the region below
+)
+
+// AddressSpace is what a process can reach: regions, which say what is
+// allowed, and page tables, which say what is ready.
+type AddressSpace struct {
+	StackLimit uint64 // bytes that a GrowsDown region may reach (RLIMIT_STACK)
+	SizeLimit  uint64 // bytes that may be mapped in all (RLIMIT_AS)
+	Faults     uint64 // page faults taken so far
+
+	mem     *Memory
+	root    Frame // the PML4
+	users   int   // processes that run on it: more than one during vfork
+	budget  *Budget
+	spare   int64 // charged for regions that prepare promised
+	regions regionList
+	last    *Region // where the last lookup ended
+	size    uint64  // bytes mapped
+	tables  int     // page-table frames, the root included
+	leaf    Frame   // the PT that find found last, 0 if it may have gone
+	leafVA  VirtAddr
+	cursor  VirtAddr
+	brkBase VirtAddr
+	brk     VirtAddr
+	exe     *Object
+}
+
+// NewSpace returns an address space with an empty user half and one user.
+// Its Go memory is charged to b.  It fails with ErrNoMemory.
+func (m *Memory) NewSpace(b *Budget) (*AddressSpace, error) {
+	if err := b.Charge(spaceCost); err != nil {
+		return nil, err
+	}
+	root, err := m.Frames.Alloc()
+	if err != nil {
+		b.Release(spaceCost)
+		return nil, err
+	}
+	as := &AddressSpace{
+		StackLimit: StackLimit, SizeLimit: uint64(UserEnd),
+		mem: m, root: root, users: 1, budget: b, cursor: MmapTop,
+	}
+	t := m.Phys.Table(root)
+	clear(t[:Entries/2])
+	copy(t[Entries/2:], m.Phys.Table(m.KernelRoot)[Entries/2:])
+	as.madeTable(root, 0, topLevel)
+	return as, nil
+}
+
+// Root returns the frame of the PML4.
+func (as *AddressSpace) Root() Frame { return as.root }
+
+// Users returns the number of processes that run on the address space.
+func (as *AddressSpace) Users() int { return as.users }
+
+// Size returns the bytes that are mapped, touched or not.
+func (as *AddressSpace) Size() uint64 { return as.size }
+
+// Tables returns the number of page-table frames, the root included.
+func (as *AddressSpace) Tables() int { return as.tables }
+
+// Budget returns what the address space's Go memory is charged to.
+func (as *AddressSpace) Budget() *Budget { return as.budget }
+
+// Borrow adds a user, the child of a vfork(2).
+func (as *AddressSpace) Borrow() { as.users++ }
+
+// Drop takes a user away.  The last one takes all regions, frames and tables
+// with it; exec and exit leave an address space through here and nowhere else.
+func (as *AddressSpace) Drop() {
+	m := as.mem
+	if as.users > 1 {
+		as.users--
+		return
+	}
+	m.TLB.Load(m.KernelRoot) // before any frame goes: the processor may be on this root
+	as.users = 0
+	n := as.regions.len()
+	for i := range n {
+		r, next := as.regions.at(i), userTop
+		if i+1 < n {
+			next = as.regions.at(i + 1).Start
+		}
+		as.zap(r.Start, r.End)
+		as.prune(r.Start, r.End, 0, next)
+	}
+	as.freedTable(as.root, 0, topLevel)
+	as.release(as.root)
+	as.settle()
+	for i := n; i > 0; i-- {
+		as.drop(i - 1)
+	}
+	if as.exe != nil {
+		as.exe.AllowWrite()
+		as.exe.Drop()
+	}
+	as.budget.Release(spaceCost)
+}
+
+// SetExecutable notes that the address space runs the program in o, which
+// nobody can then open for writing while the address space lives (ETXTBSY,
+// open(2)).  It fails with ErrTextBusy if somebody has it open already.
+func (as *AddressSpace) SetExecutable(o *Object) error {
+	if err := o.DenyWrite(); err != nil {
+		return err
+	}
+	o.Ref()
+	if as.exe != nil {
+		as.exe.AllowWrite()
+		as.exe.Drop()
+	}
+	as.exe = o
+	return nil
+}
+
+// Regions yields the regions from the lowest address up.  The loop must not
+// change the address space.
+func (as *AddressSpace) Regions() iter.Seq[*Region] {
+	return func(yield func(*Region) bool) {
+		for i := range as.regions.len() {
+			if !yield(as.regions.at(i)) {
+				return
+			}
+		}
+	}
+}
+
+// Lookup returns the region that va lies in, or nil.
+func (as *AddressSpace) Lookup(va VirtAddr) *Region {
+	if r := as.last; r != nil && r.Start <= va && va < r.End {
+		return r
+	}
+	i := as.regions.after(va)
+	if i == as.regions.len() {
+		return nil
+	}
+	r := as.regions.at(i)
+	if va < r.Start {
+		return nil
+	}
+	as.last = r
+	return r
+}
+
+// Entry returns the leaf entry that translates va, and whether it is present.
+func (as *AddressSpace) Entry(va VirtAddr) (PTE, bool) {
+	if va >= UserEnd {
+		return 0, false
+	}
+	pt, _ := as.find(va)
+	if pt == nil {
+		return 0, false
+	}
+	e := pt[va.Index(1)]
+	return e, e.Present()
+}
+
+// Walk calls fn for each present leaf entry of [start, end), in order of
+// addresses, until it returns false.
+func (as *AddressSpace) Walk(start, end VirtAddr, fn func(va VirtAddr, e PTE) bool) {
+	for va, end := start.Page(), min(end, UserEnd); va < end; {
+		ptes, stop := as.stretch(va, end)
+		for i, e := range ptes {
+			if e.Present() && !fn(va+VirtAddr(i)*PageSize, e) {
+				return
+			}
+		}
+		va = stop
+	}
+}
+
+// WalkTables calls fn for each page-table frame of the user half and the root,
+// parents before children; va is the first address that the table covers.
+func (as *AddressSpace) WalkTables(fn func(level int, va VirtAddr, table Frame)) {
+	as.walkTable(as.root, 0, topLevel, fn)
+}
+
+func (as *AddressSpace) walkTable(f Frame, base VirtAddr, level int, fn func(int, VirtAddr, Frame)) {
+	fn(level, base, f)
+	if level == 1 {
+		return
+	}
+	for i, e := range as.mem.Phys.Table(f) {
+		if va := base + VirtAddr(i)*span(level); va < UserEnd && e.Present() {
+			as.walkTable(e.Frame(), va, level-1, fn)
+		}
+	}
+}
+
+// Resident returns the number of pages that are present.
+func (as *AddressSpace) Resident() int {
+	n := 0
+	as.Walk(0, UserEnd, func(VirtAddr, PTE) bool { n++; return true })
+	return n
+}
+
+// stretch returns the leaf entries for the first part of [va, end), as far as
+// one PT reaches, and where that part ends; no entries where there is no PT.
+// Loops over a range look a PT up once and then go along its entries:
+//
+//	for va < end {
+//		ptes, stop := as.stretch(va, end)
+//		for i, e := range ptes { … }
+//		va = stop
+//	}
+func (as *AddressSpace) stretch(va, end VirtAddr) ([]PTE, VirtAddr) {
+	pt, stop := as.find(va)
+	stop = min(stop, end)
+	if pt == nil {
+		return nil, stop
+	}
+	return pt[va.Index(1):][:(stop-va)/PageSize], stop
+}
+
+// find returns the PT that covers va, or nil where none is, and the end of the
+// part of the address space for which that holds.
+//
+//	root ─► PML4[Index(4)] ─► PDPT[Index(3)] ─► PD[Index(2)] ─► PT[Index(1)]
+func (as *AddressSpace) find(va VirtAddr) (*Table, VirtAddr) {
+	phys := &as.mem.Phys
+	if as.leaf != 0 && va>>leafShift == as.leafVA>>leafShift {
+		return phys.Table(as.leaf), spanEnd(va, 2)
+	}
+	f := as.root
+	for level := topLevel; level > 1; level-- {
+		e := phys.Table(f)[va.Index(level)]
+		if !e.Present() {
+			return nil, spanEnd(va, level)
+		}
+		f = e.Frame()
+	}
+	as.leaf, as.leafVA = f, va
+	return phys.Table(f), spanEnd(va, 2)
+}
+
+// missing returns how many tables must be made before va has a PT.
+func (as *AddressSpace) missing(va VirtAddr) int {
+	t := as.mem.Phys.Table(as.root)
+	for level := topLevel; level > 1; level-- {
+		e := t[va.Index(level)]
+		if !e.Present() {
+			return level - 1
+		}
+		t = as.mem.Phys.Table(e.Frame())
+	}
+	return 0
+}
+
+// table returns the PT that covers va and makes the tables on the way, whose
+// frames Ensure has promised.  Entries of upper tables allow everything; the
+// leaf decides.
+func (as *AddressSpace) table(va VirtAddr) *Table {
+	m := as.mem
+	t := m.Phys.Table(as.root)
+	for level := topLevel; level > 1; level-- {
+		e := &t[va.Index(level)]
+		if !e.Present() {
+			f := m.Frames.mustAllocZeroed()
+			*e = entry(f, Present|Writable|User|Accessed)
+			as.madeTable(f, va&^(span(level)-1), level-1)
+		}
+		t = m.Phys.Table(e.Frame())
+	}
+	return t
+}
+
+func (as *AddressSpace) madeTable(f Frame, va VirtAddr, level int) {
+	m := as.mem
+	as.tables++
+	m.Counters.TablesMade++
+	if m.Log.On(trace.ClassTable) {
+		m.Log.Emit(trace.Event{Kind: trace.TableMake, VA: uint64(va), Old: uint64(as.root), New: uint64(f), Aux: uint64(level)})
+	}
+}
+
+func (as *AddressSpace) freedTable(f Frame, va VirtAddr, level int) {
+	m := as.mem
+	as.tables--
+	m.Counters.TablesFreed++
+	if m.Log.On(trace.ClassTable) {
+		m.Log.Emit(trace.Event{Kind: trace.TableFree, VA: uint64(va), Old: uint64(f), Aux: uint64(level)})
+	}
+}
+
+// zap empties the entries of [va, end).  Their frames are put by settle.
+func (as *AddressSpace) zap(va, end VirtAddr) {
+	for va < end {
+		ptes, stop := as.stretch(va, end)
+		for i, e := range ptes {
+			if e.Present() {
+				ptes[i] = 0
+				as.changed(va + VirtAddr(i)*PageSize)
+				as.release(e.Frame())
+			}
+		}
+		va = stop
+	}
+}
+
+// prune frees, at the next settle, the tables that cover a part of [va, end)
+// and nothing outside of [floor, ceil), a stretch without regions or with
+// regions that were zapped.
+func (as *AddressSpace) prune(va, end, floor, ceil VirtAddr) {
+	as.pruneTable(as.mem.Phys.Table(as.root), topLevel, va, end, floor, ceil)
+}
+
+func (as *AddressSpace) pruneTable(t *Table, level int, va, end, floor, ceil VirtAddr) {
+	for va < end {
+		e, next := t[va.Index(level)], spanEnd(va, level)
+		if e.Present() {
+			if level > 2 {
+				as.pruneTable(as.mem.Phys.Table(e.Frame()), level-1, va, min(end, next), floor, ceil)
+			}
+			if base := next - span(level); base >= floor && next <= ceil {
+				t[va.Index(level)] = 0
+				as.leaf = 0
+				as.freedTable(e.Frame(), base, level-1)
+				as.changed(va) // the processor caches upper entries too
+				as.release(e.Frame())
+			}
+		}
+		va = next
+	}
+}
