@@ -108,8 +108,8 @@ func TestCOW04ReuseFlushesAndChecksCount(t *testing.T) {
 	m := newMachine(t, 100)
 	p := m.anonymous(1)
 	q := p.fork(mm.ForkCOW)
-	p.want(base, 1) // the TLB remembers a read-only entry
 	q.exit()
+	p.want(base, 1) // the TLB remembers a read-only entry
 	if d := p.set(base, 2); d != trace.COWReuse {
 		t.Fatalf("decision %d", d)
 	}
@@ -182,6 +182,10 @@ func TestCOW08ParentWritesFirst(t *testing.T) {
 		t.Fatalf("the parent's write was decided as %d", d)
 	}
 	q.want(base, 1)
+	p.want(base+page, 2) // the TLB remembers a read-only entry
+	p.set(base+page, 8)
+	p.want(base+page, 8)
+	q.want(base+page, 2)
 	m.finish()
 }
 
@@ -358,6 +362,9 @@ func TestCOW16ZeroPage(t *testing.T) {
 	p.want(base+page, 0)
 	if p.frame(base) != zero || m.Frames.Refs(zero) != 3 {
 		t.Fatal("the zero page is not shared")
+	}
+	if e, _ := p.Entry(base); e.Writable() {
+		t.Fatal("the zero page is writable")
 	}
 	p.Protect(base, page, mm.Read)
 	p.Protect(base, page, mm.ReadWrite)

@@ -8,6 +8,7 @@ import (
 
 	"yolk/kernel/trace"
 	"yolk/mm"
+	"yolk/mm/softmmu"
 )
 
 const base mm.VirtAddr = 0x40000000
@@ -292,6 +293,31 @@ func TestTables(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
+	}
+	m.finish()
+}
+
+// TestFreedTableIsFlushed: a PT that goes without a page in it is flushed all
+// the same, or the processor would go on walking it.
+func TestFreedTableIsFlushed(t *testing.T) {
+	m := newMachine(t, 100)
+	p := m.anonymous(1)
+	if err := p.Discard(base, page); err != nil {
+		t.Fatal(err)
+	}
+	if _, fault := m.mmu.Access(p.Root(), base, softmmu.Read, true); fault == nil { // caches the PT
+		t.Fatal("a discarded page is still there")
+	}
+	if err := p.Unmap(base, page); err != nil {
+		t.Fatal(err)
+	}
+	other := m.newProc() // takes the frames of the tables
+	other.mapAnon(base, 8, mm.ReadWrite)
+	other.write(base, bytes.Repeat([]byte{0xFF}, 8*page))
+	p.mapAnon(base, 1, mm.ReadWrite)
+	p.set(base, 5)
+	if b := m.Phys.Page(p.frame(base))[0]; b != 5 {
+		t.Errorf("the write went elsewhere: the page holds %d", b)
 	}
 	m.finish()
 }

@@ -133,14 +133,6 @@ func (p *proc) mapIt(q mm.MapRequest) mm.VirtAddr {
 	return va
 }
 
-// stop is why an access ended early.
-type stop struct {
-	decision trace.Decision
-	err      error
-}
-
-func (s *stop) Error() string { return s.err.Error() }
-
 // user runs an access until it is through or a fault cannot be mended.
 func (p *proc) user(va mm.VirtAddr, b []byte, move func(mm.Frame, mm.VirtAddr, []byte) (int, *softmmu.PageFault)) (int, trace.Decision) {
 	p.m.Helper()

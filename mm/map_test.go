@@ -145,6 +145,17 @@ func TestMMAP04FailingFixedUnmapsNothing(t *testing.T) {
 	})
 	q.want(base+page, 77)
 
+	// Enough for the region, but not for the object that it needs.
+	if as, err = m.NewSpace(mm.NewBudget(m.budget, 512+200)); err != nil {
+		t.Fatal(err)
+	}
+	q = m.adopt(as)
+	m.refuses(mm.ErrNoMemory, func() error {
+		_, err := q.Map(mm.MapRequest{Addr: base, Length: page, Flags: mm.Shared, Fixed: mm.FixedReplace})
+		return err
+	})
+	q.mapAnon(base, 1, mm.Read)
+
 	m.refuses(mm.ErrExists, func() error {
 		_, err := p.Map(mm.MapRequest{Addr: base - page, Length: 2 * page, Fixed: mm.FixedNoReplace})
 		return err

@@ -44,15 +44,17 @@ type modelProc struct {
 	pages map[mm.VirtAddr]*modelPage
 }
 
-// Two windows of addresses, so that a range meets the ends of a PT, a PD and a
-// PDPT; and a heap.
+// windows are the addresses that scripts use: around a border of PTs and PDs,
+// a heap, and around a border of PDPTs.
+var windows = [...]struct{ base, pages mm.VirtAddr }{
+	{1<<30 - 12*page, 28},
+	{heapBase, 4},
+	{0x7f0000000000 - 4*page, 12},
+}
+
 const (
-	lowWindow  mm.VirtAddr = 1<<30 - 12*page
-	lowPages               = 28
-	highWindow mm.VirtAddr = 0x7f0000000000 - 4*page
-	highPages              = 12
-	heapBase   mm.VirtAddr = 0x600000
-	heapPages              = 4
+	heapBase  mm.VirtAddr = 0x600000
+	heapPages             = 4
 )
 
 var zeroPage [page]byte
@@ -89,15 +91,9 @@ func (s *script) next(n int) int {
 
 // where picks a page and a length in pages that stay inside a window.
 func (s *script) where() (mm.VirtAddr, uint64) {
-	base, pages := lowWindow, lowPages
-	switch s.next(8) {
-	case 0:
-		base, pages = highWindow, highPages
-	case 1:
-		base, pages = heapBase, heapPages
-	}
-	i := s.next(pages)
-	return base + mm.VirtAddr(i)*page, uint64(1 + s.next(min(pages-i, 9)))
+	w := windows[max(0, s.next(8)-5)]
+	i := s.next(int(w.pages))
+	return w.base + mm.VirtAddr(i)*page, uint64(1 + s.next(min(int(w.pages)-i, 9)))
 }
 
 // step runs one operation.  Now and then it leaves only few frames to it.
@@ -573,6 +569,13 @@ func (s *script) verify() {
 		for va, mp := range p.pages {
 			if err := s.verifyPage(p, va, mp); err != nil {
 				s.Fatalf("process %d, page %#x: %v", i, va, err)
+			}
+		}
+		for _, w := range windows {
+			for va := w.base; va < w.base+w.pages*page; va += page {
+				if _, fault := s.mmu.Access(p.Root(), va, softmmu.Read, true); fault == nil && p.pages[va] == nil {
+					s.Fatalf("process %d: the MMU remembers %#x, which is gone", i, va)
+				}
 			}
 		}
 	}
