@@ -1,12 +1,14 @@
 package goroot
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestHosted runs testdata/hosted, a user program, on the host's Linux.
@@ -19,7 +21,7 @@ func TestHosted(t *testing.T) {
 	goBuild(t, mustEnsure(t, dir, Options{Stock: mustStock(t)}), prog)
 
 	t.Run("checks", func(t *testing.T) {
-		if out, err := exec.Command(prog).CombinedOutput(); err != nil || len(out) > 0 {
+		if out, err := run(t, prog).CombinedOutput(); err != nil || len(out) > 0 {
 			t.Errorf("%v\n%s", err, out)
 		}
 	})
@@ -39,7 +41,7 @@ func TestHosted(t *testing.T) {
 		{[]string{"nil"}, "", "", "signal: segmentation fault"},
 	} {
 		t.Run(c.args[0], func(t *testing.T) {
-			cmd := exec.Command(prog, c.args...)
+			cmd := run(t, prog, c.args...)
 			cmd.Env = append(os.Environ(), "HOSTED=set")
 			cmd.Stdin = strings.NewReader(c.stdin)
 			out, _ := cmd.CombinedOutput()
@@ -58,7 +60,7 @@ func TestHosted(t *testing.T) {
 			t.Skip("SKIP: no strace on PATH")
 		}
 		log := filepath.Join(dir, "log")
-		out, err := exec.Command(strace, "-f", "-o", log, prog, "print").CombinedOutput()
+		out, err := run(t, strace, "-f", "-o", log, prog, "print").CombinedOutput()
 		if err != nil {
 			t.Skipf("SKIP: strace does not work here: %v %s", err, out)
 		}
@@ -70,4 +72,13 @@ func TestHosted(t *testing.T) {
 			t.Errorf("%d system calls for a small program:\n%s", n, trace)
 		}
 	})
+}
+
+// run returns a command that may not take longer than half a minute.
+func run(t *testing.T, prog string, args ...string) *exec.Cmd {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, prog, args...)
+	cmd.WaitDelay = time.Second // its children may hold the pipe
+	return cmd
 }

@@ -172,7 +172,7 @@ func TestKernelBoots(t *testing.T) {
 	}
 	for _, c := range []struct{ machine, cpu string }{{"q35", "max"}, {"pc", "max"}, {"microvm", "max"}, {"q35", "qemu64,+rdrand"}} {
 		t.Run(c.machine+" "+c.cpu, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
 			cmd := exec.CommandContext(ctx, qemu, "-machine", c.machine, "-cpu", c.cpu, "-accel", "tcg", "-m", "64",
 				"-display", "none", "-serial", "stdio", "-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-kernel", kernel)

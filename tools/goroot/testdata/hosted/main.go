@@ -108,9 +108,15 @@ func files() {
 	check(syscall.Mkfifo("fifo", 0o600) == nil, "Mkfifo")
 	f, err := os.OpenFile("fifo", os.O_RDWR, 0)
 	check(err == nil, "opening a FIFO: %v", err)
-	f.WriteString("through")
+	pid, _, _ := syscall.RawSyscall(syscall.SYS_FORK, 0, 0, 0)
+	if pid == 0 {
+		time.Sleep(20 * time.Millisecond)
+		f.WriteString("late")
+		os.Exit(0)
+	}
 	n, err := f.Read(b)
-	check(string(b[:n]) == "through" && err == nil, "FIFO: %q, %v", b[:n], err)
+	check(string(b[:n]) == "late" && err == nil, "FIFO: %q, %v", b[:n], err)
+	syscall.Wait4(int(pid), nil, 0, nil)
 	f.Close()
 }
 
