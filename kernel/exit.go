@@ -1,0 +1,243 @@
+package kernel
+
+import (
+	"slices"
+
+	"yolk/kernel/abi"
+	"yolk/kernel/trace"
+	"yolk/mm"
+)
+
+// processCalls are the system calls of a process's life.
+var processCalls = []call{
+	{abi.SysFork, "fork", sysFork}, {abi.SysVfork, "vfork", sysVfork}, {abi.SysClone, "clone", sysClone},
+	{abi.SysExecve, "execve", sysExecve},
+	{abi.SysExit, "exit", sysExit}, {abi.SysExitGroup, "exit_group", sysExit},
+	{abi.SysWait4, "wait4", sysWait4}, {abi.SysWaitid, "waitid", sysWaitid},
+}
+
+func sysExit(p *Process, a *Args) (uint64, error) {
+	p.terminate(uint32(a[0]&0xff) << 8)
+	return 0, nil
+}
+
+// exit takes p apart, its own goroutine doing the work, and leaves a zombie
+// that holds the status until the parent asks for it.
+func (p *Process) exit() {
+	k := p.kernel
+	hookExit(p)
+	p.setAlarm(0, 0)
+	p.Files.CloseAll()
+	p.releaseSpace()
+	p.abandonChildren()
+	p.emit(trace.ClassProcess, trace.Event{Kind: trace.Exit, Err: p.status})
+	p.setState(Zombie)
+	if k.init == p {
+		k.init = nil
+		if !k.halted {
+			k.logf("%s has ended with status %#x: nothing is left to do", p, p.status)
+		}
+		k.PowerOff(p.status)
+	}
+	if p.parent == nil {
+		k.forget(p)
+		return
+	}
+	p.notifyParent()
+}
+
+// abandonChildren gives p's children, zombies too, to process 1; those of
+// process 1 itself are nobody's.
+func (p *Process) abandonChildren() {
+	k, heir := p.kernel, p.kernel.init
+	if heir == p {
+		heir = nil
+	}
+	for _, c := range p.children {
+		c.parent, c.exitSignal = heir, abi.SIGCHLD
+		if heir != nil {
+			heir.children = append(heir.children, c)
+			c.emit(trace.ClassProcess, trace.Event{Kind: trace.Reparent, Aux: uint64(heir.pid)})
+		}
+		switch {
+		case c.state != Zombie:
+		case heir == nil:
+			k.forget(c)
+		default:
+			c.notifyParent()
+		}
+	}
+	p.children = nil
+}
+
+// notifyParent tells the parent that p is a zombie.  A parent that ignores
+// SIGCHLD, or set SA_NOCLDWAIT, has declared that it will not wait: then there
+// is no zombie (wait(2), NOTES).
+func (p *Process) notifyParent() {
+	parent, act := p.parent, &p.parent.actions[abi.SIGCHLD]
+	if p.exitSignal != 0 && act.handler != abi.SIG_IGN {
+		parent.signal(p.exitSignal, p.childInfo(p.status))
+	}
+	if p.exitSignal == abi.SIGCHLD && (act.handler == abi.SIG_IGN || act.flags&abi.SA_NOCLDWAIT != 0) {
+		p.detach()
+		p.kernel.forget(p)
+	}
+	parent.Wake()
+}
+
+// detach takes p from its parent's children.
+func (p *Process) detach() {
+	i := slices.Index(p.parent.children, p)
+	p.parent.children = slices.Delete(p.parent.children, i, i+1)
+}
+
+// waitRequest is what wait4(2) and waitid(2) have in common.
+type waitRequest struct {
+	kind    uint64 // P_ALL, P_PID or P_PGID
+	id      int
+	options uint64
+}
+
+const waitCommon = abi.WNOHANG | abi.WCONTINUED | abi.WNOTHREAD | abi.WALL | abi.WCLONE
+
+func sysWait4(p *Process, a *Args) (uint64, error) {
+	pid := int(int32(a[0]))
+	if a[2]&^(waitCommon|abi.WUNTRACED) != 0 || pid == -1<<31 {
+		return 0, abi.EINVAL
+	}
+	q := waitRequest{abi.P_PID, pid, a[2] | abi.WEXITED}
+	switch {
+	case pid == -1:
+		q.kind = abi.P_ALL
+	case pid == 0:
+		q.kind, q.id = abi.P_PGID, p.pgid
+	case pid < 0:
+		q.kind, q.id = abi.P_PGID, -pid
+	}
+	c, status, err := p.await(&q)
+	if c == nil {
+		return 0, err
+	}
+	if a[1] != 0 {
+		err = p.space.StoreUint32(mm.VirtAddr(a[1]), status)
+	}
+	if err == nil {
+		err = p.copyOutMaybe(a[3], c.usage.Append(nil))
+	}
+	return p.collect(c, status, &q, err)
+}
+
+func sysWaitid(p *Process, a *Args) (uint64, error) {
+	const events = abi.WEXITED | abi.WSTOPPED | abi.WCONTINUED
+	q := waitRequest{a[0], int(int32(a[1])), a[3]}
+	if q.options&^(waitCommon|events|abi.WNOWAIT) != 0 || q.options&events == 0 ||
+		q.kind > abi.P_PGID || q.kind != abi.P_ALL && q.id < 0 || q.kind == abi.P_PID && q.id == 0 {
+		return 0, abi.EINVAL
+	}
+	if q.kind == abi.P_PGID && q.id == 0 {
+		q.id = p.pgid
+	}
+	c, status, err := p.await(&q)
+	if err != nil {
+		return 0, err
+	}
+	var info [abi.SiginfoSize]byte // stays zero where no child has news
+	if c != nil {
+		si := c.childInfo(status)
+		si.encode(info[:], abi.SIGCHLD)
+		err = p.copyOutMaybe(a[4], c.usage.Append(nil))
+	}
+	if err == nil {
+		err = p.copyOutMaybe(a[2], info[:])
+	}
+	if c == nil {
+		return 0, err
+	}
+	_, err = p.collect(c, status, &q, err)
+	return 0, err
+}
+
+// await returns a child with news, and the news as a wait status.  It sleeps
+// until there is one, or under WNOHANG returns none.
+func (p *Process) await(q *waitRequest) (*Process, uint32, error) {
+	for {
+		some := false
+		for _, c := range p.children {
+			if !q.match(c) {
+				continue
+			}
+			some = true
+			if status, ok := q.news(c); ok {
+				return c, status, nil
+			}
+		}
+		if !some {
+			return nil, 0, abi.ECHILD
+		}
+		if q.options&abi.WNOHANG != 0 {
+			return nil, 0, nil
+		}
+		if err := p.Sleep(); err != nil {
+			return nil, 0, err
+		}
+	}
+}
+
+// match reports whether q asks about c.  A child by clone(2) whose end is not
+// told by SIGCHLD is asked about with __WCLONE or __WALL.
+func (q *waitRequest) match(c *Process) bool {
+	if q.kind == abi.P_PID && c.pid != q.id || q.kind == abi.P_PGID && c.pgid != q.id {
+		return false
+	}
+	return q.options&abi.WALL != 0 || (c.exitSignal != abi.SIGCHLD) == (q.options&abi.WCLONE != 0)
+}
+
+// news returns what there is to tell about c, as a wait status.
+func (q *waitRequest) news(c *Process) (uint32, bool) {
+	switch {
+	case c.state == Zombie:
+		return c.status, q.options&abi.WEXITED != 0
+	case c.stopReport == statusContinued:
+		return c.stopReport, q.options&abi.WCONTINUED != 0
+	}
+	return c.stopReport, c.stopReport != 0 && q.options&abi.WUNTRACED != 0
+}
+
+// collect takes the news about c as told and returns c's pid; unless they could
+// not be told: err loses no child.
+func (p *Process) collect(c *Process, status uint32, q *waitRequest, err error) (uint64, error) {
+	pid := uint64(c.pid)
+	switch {
+	case err != nil:
+		return 0, err
+	case q.options&abi.WNOWAIT != 0:
+	case c.state == Zombie:
+		p.emit(trace.ClassProcess, trace.Event{Kind: trace.Wait, Aux: pid, Err: status})
+		for _, use := range [...]*abi.Rusage{&c.usage, &c.childUse} {
+			p.childUse.User += use.User
+			p.childUse.MinorFaults += use.MinorFaults
+		}
+		c.detach()
+		p.kernel.forget(c)
+	default:
+		c.stopReport = 0
+	}
+	return pid, nil
+}
+
+// statusContinued is the wait status of a process that goes on after SIGCONT.
+const statusContinued = 0xffff
+
+// childInfo is the sigInfo of a SIGCHLD that tells p's wait status.
+func (p *Process) childInfo(status uint32) sigInfo {
+	si := p.fromUser(abi.CLD_EXITED)
+	switch si.second = uint64(status >> 8); {
+	case status == statusContinued:
+		si.code, si.second = abi.CLD_CONTINUED, abi.SIGCONT
+	case status&0xff == 0x7f:
+		si.code = abi.CLD_STOPPED
+	case status != status>>8<<8:
+		si.code, si.second = abi.CLD_KILLED, uint64(status&0x7f)
+	}
+	return si
+}

@@ -1,0 +1,199 @@
+// Package kernel is the kernel proper: processes, system calls and signals.
+//
+// User mode is a function that returns: Machine.Enter.  A process is a
+// goroutine that calls it ([Process] and its run loop).  What a process may
+// touch is mm's affair, what it may open is vfs's; this package ties them to
+// the life of a process: fork, vfork, exec, exit, wait and the signals between
+// processes.
+//
+// # The one lock
+//
+// There is one processor and one kernel lock, Kernel.mu.  A process holds it
+// whenever it runs kernel code and lets go of it in two places only: around
+// Machine.Enter, and while it sleeps ([Process.Sleep]).  It guards everything
+// of this package, and of mm, vfs, the file systems, pipes and terminals; the
+// few fields that it does not guard say so.  There is no pre-emption inside the
+// kernel: what a system call has checked stays true until it sleeps.
+//
+//	Kernel.mu
+//	 ├── Process.*            (all but the immutable fields)
+//	 ├── mm.Memory, mm.AddressSpace, mm.Object, mm.Budget
+//	 ├── vfs.*, pipes, terminals
+//	 └── trace.Log
+//
+// Nothing is locked inside it.  Process.wake is a channel and needs no lock, so
+// a timer may end a sleep without one.
+//
+// # Errors
+//
+// Reasons below, numbers at the gate: mm, vfs and elf return typed reasons,
+// errnoOf turns them into errno, and only the functions that are system calls
+// themselves name an errno.
+package kernel
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	"yolk/kernel/abi"
+	"yolk/kernel/trace"
+	"yolk/kernel/vfs"
+	"yolk/mm"
+)
+
+// MaxProcesses is the number of slots of the process table.
+const MaxProcesses = 1024
+
+// Config is what a Kernel is made of.
+type Config struct {
+	Machine   Machine
+	Memory    *mm.Memory
+	Log       *trace.Log
+	Budget    *mm.Budget // Go heap that all processes together may make the kernel use
+	EagerFork bool       // fork copies pages at once instead of sharing them
+	Debug     *Debug     // what GDB reads; nil in tests
+}
+
+// Counters count what the kernel did since boot.
+type Counters struct {
+	Forks, VForks, Execs uint64
+}
+
+// Kernel is one running system.
+type Kernel struct {
+	mu       sync.Mutex
+	machine  Machine
+	memory   *mm.Memory
+	trace    *trace.Log
+	budget   *mm.Budget
+	forkMode mm.ForkMode
+	debug    *Debug
+	calls    [abi.SysCount]call     // by number; built once
+	unknown  [abi.SysCount + 1]bool // logged already; the last is for numbers beyond the table
+
+	Counters Counters
+
+	slots    [MaxProcesses]*Process
+	byPID    map[int]*Process
+	idUses   map[int]int // how many processes have the number as pid, group or session
+	lastPID  int
+	procs    int // live and zombie
+	init     *Process
+	futexes  []*futexWaiter
+	lastTick int64 // Machine.Nanotime at the last interrupt of user mode
+
+	halted   bool
+	status   uint32
+	finished chan struct{} // closed when no process is left
+	scratch  [4096]byte    // for copies between user memory and the gate
+}
+
+// New returns a kernel without processes.
+func New(c Config) *Kernel {
+	k := &Kernel{
+		machine: c.Machine, memory: c.Memory, trace: c.Log, budget: c.Budget, debug: c.Debug,
+		byPID: make(map[int]*Process), idUses: make(map[int]int), finished: make(chan struct{}),
+	}
+	if c.EagerFork {
+		k.forkMode = mm.ForkEager
+	}
+	if k.debug == nil {
+		k.debug = new(Debug)
+	}
+	k.debug.Version = debugVersion
+	for _, list := range [][]call{fileCalls, processCalls, memoryCalls, signalCalls, timeCalls, identityCalls} {
+		for _, c := range list {
+			if k.calls[c.nr].do != nil {
+				panic("kernel: two functions for system call " + c.name)
+			}
+			k.calls[c.nr] = c
+		}
+	}
+	return k
+}
+
+// Lock takes the kernel lock, for code of boot's and of devices' that is no
+// process: interrupts' goroutines, timers.
+func (k *Kernel) Lock() {
+	k.mu.Lock()
+	k.trace.PID = 0
+}
+
+// Unlock gives it back.
+func (k *Kernel) Unlock() { k.mu.Unlock() }
+
+// Start makes process 1 out of the program at path and lets it run.  It gets
+// the descriptors of files and the directories of fs.  Called once, without the
+// kernel lock; the error is that of exec.
+func (k *Kernel) Start(path string, argv, envp []string, files *vfs.Table, fs *vfs.Context) error {
+	k.Lock()
+	defer k.Unlock()
+	p, err := k.newProcess(nil)
+	if err != nil {
+		return err
+	}
+	p.Files, p.FS = files, fs
+	p.limits = defaultLimits(k)
+	p.join(p.pid, p.pid)
+	if err := p.load(path, argv, envp); err != nil {
+		k.forget(p)
+		return err
+	}
+	k.init = p
+	go p.run()
+	return nil
+}
+
+// Run waits until the machine is powered off and every process has left, and
+// returns the status that the host was told.  On the real machine PowerOff does
+// not return, and so neither does Run.
+func (k *Kernel) Run() uint32 {
+	<-k.finished
+	return k.status
+}
+
+// PowerOff ends the machine with a wait status.  Where Machine.PowerOff comes
+// back, every process is killed.
+func (k *Kernel) PowerOff(status uint32) {
+	if k.halted {
+		return
+	}
+	k.halted, k.status = true, status
+	k.machine.PowerOff(status)
+	for _, p := range k.slots {
+		if p != nil {
+			p.doom(abi.SIGKILL)
+		}
+	}
+}
+
+// Process returns the process with the given pid, a zombie too, or nil.
+func (k *Kernel) Process(pid int) *Process { return k.byPID[pid] }
+
+// PIDs returns the pids in use, in ascending order.
+func (k *Kernel) PIDs() []int {
+	pids := make([]int, 0, k.procs)
+	for pid := range k.byPID {
+		pids = append(pids, pid)
+	}
+	slices.Sort(pids)
+	return pids
+}
+
+// Memory and Budget return what New was given.
+func (k *Kernel) Memory() *mm.Memory { return k.memory }
+func (k *Kernel) Budget() *mm.Budget { return k.budget }
+
+// SignalGroup sends a signal of the kernel's to every process of a group.
+func (k *Kernel) SignalGroup(pgid, sig int) {
+	for _, p := range k.slots {
+		if p != nil && p.pgid == pgid {
+			p.signal(sig, sigInfo{code: abi.SI_KERNEL})
+		}
+	}
+}
+
+func (k *Kernel) logf(format string, args ...any) {
+	k.machine.Log(fmt.Sprintf(format, args...))
+}

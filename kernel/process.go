@@ -1,0 +1,299 @@
+package kernel
+
+import (
+	"runtime"
+	"time"
+
+	"yolk/arch/amd64"
+	"yolk/kernel/abi"
+	"yolk/kernel/trace"
+	"yolk/kernel/vfs"
+	"yolk/mm"
+)
+
+// State is what a process is doing, as ps(1) writes it.
+type State byte
+
+// The states of a process.
+const (
+	Running  State = 'R' // in user mode, in the kernel, or ready to be
+	Sleeping State = 'S'
+	Stopped  State = 'T' // by SIGSTOP or a kin of it, until SIGCONT
+	Zombie   State = 'Z' // has exited and was not waited for yet
+)
+
+// processCost is the Go heap charged for a process: its Process, its trap
+// frame, and its goroutine's stack, which grows to 16 KiB in deep calls.
+const processCost = 32 << 10
+
+// Process is a user program in execution: a goroutine that alternates between
+// user mode and the kernel until it exits.
+type Process struct {
+	// Immutable.
+	kernel *Kernel
+	pid    int
+	slot   int
+	frame  *amd64.TrapFrame // the processor's while in user mode, the lock holder's otherwise
+	wake   chan struct{}    // holds a token when a sleep is to end; needs no lock
+	budget *mm.Budget
+
+	// Everything below is guarded by Kernel.mu.
+	Files *vfs.Table
+	FS    *vfs.Context
+
+	space *mm.AddressSpace
+	root  mm.Frame // space.Root(), for the run loop
+	args  Args     // of the system call in progress
+
+	attention       bool // something is to be done before user mode goes on: see settle
+	exiting         bool
+	status          uint32 // as in wait(2), once exiting
+	interruptedCall int    // number of the call that a signal interrupted; -1: none
+	state           State
+	signals
+
+	parent   *Process
+	children []*Process
+	pgid     int
+	sid      int
+	uid, gid ids
+	limits   limits
+	usage    abi.Rusage
+	childUse abi.Rusage // of reaped children
+
+	exitSignal  int      // what the parent gets at exit; SIGCHLD or, by clone(2), another or none
+	vforkParent *Process // sleeps until this process leaves its address space
+	execed      bool     // has called exec since it was forked, for setpgid(2)
+	stopReport  uint32   // wait status of a stop or continuation nobody waited for yet
+	clearTID    uint64   // set_tid_address(2)
+	alarm       alarm
+	image       image
+	startTime   int64 // Machine.Nanotime of its birth
+}
+
+// image is what the process runs.
+type image struct {
+	comm             string // at most 15 bytes, as PR_GET_NAME shows it
+	path             string // absolute path of the program
+	argStart, argEnd uint64 // where the arguments lie on the stack
+	envStart, envEnd uint64
+}
+
+// newProcess takes a slot, a pid and the budget of a process whose parent is
+// given; forget undoes it.
+func (k *Kernel) newProcess(parent *Process) (*Process, error) {
+	if k.halted || k.procs == MaxProcesses {
+		return nil, errLimit
+	}
+	budget := mm.NewBudget(k.budget, k.budget.Limit()-k.budget.Limit()/4)
+	if budget.Charge(processCost) != nil {
+		return nil, errLimit
+	}
+	p := &Process{
+		kernel: k, pid: k.allocPID(), frame: k.machine.NewFrame(), wake: make(chan struct{}, 1), budget: budget,
+		parent: parent, state: Running, exitSignal: abi.SIGCHLD, interruptedCall: -1, startTime: k.machine.Nanotime(),
+	}
+	for k.slots[p.slot] != nil {
+		p.slot++
+	}
+	k.slots[p.slot] = p
+	k.byPID[p.pid] = p
+	k.useID(p.pid, 1)
+	k.procs++
+	return p, nil
+}
+
+// forget removes a process from the table: one that was reaped, or one that
+// never came to run.
+func (k *Kernel) forget(p *Process) {
+	k.debug.Processes[p.slot] = DebugProcess{}
+	k.slots[p.slot] = nil
+	delete(k.byPID, p.pid)
+	for _, id := range [...]int{p.pid, p.pgid, p.sid} {
+		k.useID(id, -1)
+	}
+	k.procs--
+	p.budget.Release(processCost)
+}
+
+// maxPID bounds process numbers, as Linux's default pid_max.
+const maxPID = 32768
+
+// allocPID returns a number that is in use neither as a pid nor as a process
+// group or session: a group outlives its leader, and a new process that got
+// its number would join it unasked.
+func (k *Kernel) allocPID() int {
+	for {
+		k.lastPID++
+		if k.lastPID == maxPID {
+			k.lastPID = 2
+		}
+		if k.idUses[k.lastPID] == 0 {
+			return k.lastPID
+		}
+	}
+}
+
+// useID notes that id is used n times more; 0 stands for none.
+func (k *Kernel) useID(id, n int) {
+	if id == 0 {
+		return
+	}
+	if k.idUses[id] += n; k.idUses[id] == 0 {
+		delete(k.idUses, id)
+	}
+}
+
+// run is the life of a process.  Between two entries to user mode, it does
+// what the trap asks for and whatever has come up meanwhile.
+func (p *Process) run() {
+	k := p.kernel
+	k.mu.Lock()
+	k.trace.PID = int32(p.pid)
+	hookEnter(p)
+	for {
+		if p.attention {
+			if p.settle(); p.exiting {
+				break
+			}
+		}
+		k.mu.Unlock()
+		k.machine.Enter(p.frame, p.root)
+		k.mu.Lock()
+		k.trace.PID = int32(p.pid)
+		if p.frame.Vector == amd64.Syscall {
+			p.syscall()
+		} else {
+			p.trap()
+		}
+	}
+	p.exit()
+	if k.procs == 0 {
+		close(k.finished)
+	}
+	k.mu.Unlock()
+}
+
+// yield gives the other goroutines a turn.
+func (p *Process) yield() {
+	p.usage.Involuntary++
+	p.kernel.mu.Unlock()
+	runtime.Gosched()
+	p.kernel.mu.Lock()
+	p.kernel.trace.PID = int32(p.pid)
+}
+
+// pause sleeps in the given state until a token is there.
+func (p *Process) pause(s State) {
+	p.setState(s)
+	p.usage.Voluntary++
+	k := p.kernel
+	k.mu.Unlock()
+	<-p.wake
+	k.mu.Lock()
+	k.trace.PID = int32(p.pid)
+	p.setState(Running)
+}
+
+func (p *Process) setState(s State) {
+	p.state = s
+	p.kernel.debug.update(p)
+}
+
+// Wake ends p's sleep, or its next one.  It is the one method that may be
+// called without the kernel lock.
+func (p *Process) Wake() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Sleep gives up the kernel lock until p is woken; see vfs.Caller.  A signal
+// that stops the process does so right here, so that the call which sleeps
+// goes on after SIGCONT as if nothing had been.
+func (p *Process) Sleep() error {
+	if p.interrupted() {
+		return vfs.ErrInterrupted
+	}
+	p.pause(Sleeping)
+	if p.interrupted() {
+		return vfs.ErrInterrupted
+	}
+	return nil
+}
+
+// never is a deadline that does not come.
+const never = 1<<63 - 1
+
+// sleepOnce is Sleep that also ends when Machine.Nanotime reaches deadline.
+func (p *Process) sleepOnce(deadline int64) error {
+	if deadline != never {
+		left := deadline - p.kernel.machine.Nanotime()
+		defer time.AfterFunc(time.Duration(left), p.Wake).Stop()
+	}
+	return p.Sleep()
+}
+
+// sleepUntil sleeps until Machine.Nanotime has reached deadline, whoever wakes
+// p before.  The error is vfs.ErrInterrupted.
+func (p *Process) sleepUntil(deadline int64) error {
+	for p.kernel.machine.Nanotime() < deadline {
+		if err := p.sleepOnce(deadline); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// PID implements vfs.Caller, as do the methods below.
+func (p *Process) PID() int                  { return p.pid }
+func (p *Process) Group() int                { return p.pgid }
+func (p *Process) Session() int              { return p.sid }
+func (p *Process) Budget() *mm.Budget        { return p.budget }
+func (p *Process) Umask() uint32             { return p.FS.Umask }
+func (p *Process) Now() int64                { return p.kernel.machine.Walltime() }
+func (p *Process) Signal(sig int)            { p.signal(sig, sigInfo{code: abi.SI_KERNEL}) }
+func (p *Process) SignalGroup(pgid, sig int) { p.kernel.SignalGroup(pgid, sig) }
+
+// State returns what the process is doing, Comm its name as PR_GET_NAME shows
+// it, Executable the absolute path of its program.
+func (p *Process) State() State       { return p.state }
+func (p *Process) Comm() string       { return p.image.comm }
+func (p *Process) Executable() string { return p.image.path }
+
+// Space returns the address space; nil once the process has left it.
+func (p *Process) Space() *mm.AddressSpace { return p.space }
+
+// Parent returns the parent's process number; 0 for process 1.
+func (p *Process) Parent() int {
+	if p.parent == nil {
+		return 0
+	}
+	return p.parent.pid
+}
+
+// Arguments and Environment return where the process's argument and
+// environment strings lie in its memory, for /proc.
+func (p *Process) Arguments() (start, end uint64)   { return p.image.argStart, p.image.argEnd }
+func (p *Process) Environment() (start, end uint64) { return p.image.envStart, p.image.envEnd }
+
+// Times returns the CPU time used, in user mode and in the kernel, and
+// Machine.Nanotime at the process's start, all in nanoseconds.
+func (p *Process) Times() (user, system, start int64) {
+	return p.usage.User, p.usage.System, p.startTime
+}
+
+// setComm sets the program's name, of which 15 bytes count.
+func (p *Process) setComm(name string) {
+	p.image.comm = name[:min(len(name), 15)]
+	p.kernel.debug.update(p)
+}
+
+// emit records an event of p's, if its class is on.
+func (p *Process) emit(class trace.Class, ev trace.Event) {
+	if log := p.kernel.trace; log.On(class) {
+		ev.PID = int32(p.pid)
+		log.Emit(ev)
+	}
+}

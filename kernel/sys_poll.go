@@ -1,0 +1,259 @@
+package kernel
+
+import (
+	"encoding/binary"
+	"time"
+
+	"yolk/kernel/abi"
+	"yolk/kernel/vfs"
+)
+
+var pollCalls = []call{
+	{abi.SysPoll, "poll", sysPoll},
+	{abi.SysPpoll, "ppoll", sysPpoll},
+	{abi.SysSelect, "select", sysSelect},
+	{abi.SysPselect6, "pselect6", sysPselect6},
+}
+
+// polled is one descriptor that poll or select asks about.
+type polled struct {
+	fd      int
+	events  int // asked for
+	revents int // that hold
+	queue   *vfs.Queue
+}
+
+// polledCost is what a polled costs in bytes of kernel heap, with its places on
+// the queue that it waits on.
+const polledCost = 96
+
+// noTimeout is the time-out of a wait without end.
+const noTimeout = time.Duration(-1)
+
+// poll waits until an event of set holds or the time is over, and returns for
+// how many descriptors one does (poll(2)), and the time left.
+func (p *Process) poll(set []polled, wait time.Duration) (ready int, left time.Duration, err error) {
+	if ready = p.scan(set); ready > 0 || wait == 0 {
+		return ready, wait, nil
+	}
+	for _, s := range set {
+		if s.queue != nil {
+			s.queue.Join(p)
+			defer s.queue.Leave(p)
+		}
+	}
+	if wait < 0 {
+		wait = 1<<63 - 1
+	}
+	alarm := vfs.NewAlarm(p, wait)
+	defer alarm.Stop()
+	for ready == 0 && err == nil && alarm.Left() > 0 {
+		if err = p.Sleep(); err == nil {
+			ready = p.scan(set)
+		}
+	}
+	return ready, alarm.Left(), err
+}
+
+// scan looks at every descriptor of set and returns how many have events;
+// errors and hang-ups are told whether asked for or not.
+func (p *Process) scan(set []polled) (ready int) {
+	for i := range set {
+		s := &set[i]
+		if s.revents = 0; s.fd < 0 {
+			continue
+		}
+		if d, err := p.Files.Get(s.fd); err != nil {
+			s.revents = abi.POLLNVAL
+		} else {
+			s.revents, s.queue = d.Poll()
+			s.revents &= s.events | abi.POLLERR | abi.POLLHUP
+		}
+		if s.revents != 0 {
+			ready++
+		}
+	}
+	return ready
+}
+
+func sysPoll(p *Process, a *Args) (uint64, error) {
+	wait := noTimeout
+	if ms := int32(a[2]); ms >= 0 {
+		wait = time.Duration(ms) * time.Millisecond
+	}
+	n, _, err := p.pollUser(a[0], a[1], wait)
+	return n, err
+}
+
+func sysPpoll(p *Process, a *Args) (uint64, error) {
+	wait, err := p.timeout(a[2])
+	if err == nil && a[3] != 0 {
+		err = p.useMaskAt(a[3], a[4])
+	}
+	if err != nil {
+		return 0, err
+	}
+	n, left, err := p.pollUser(a[0], a[1], wait)
+	p.copyOutMaybe(a[2], abi.AppendTimespec(nil, int64(left))) // as Linux does: a failure is no error
+	return n, err
+}
+
+// timeout reads a struct timespec; none is no time-out.
+func (p *Process) timeout(va uint64) (time.Duration, error) {
+	if va == 0 {
+		return noTimeout, nil
+	}
+	ns, err := p.copyInTime(va)
+	return time.Duration(ns), err
+}
+
+// useMaskAt is useMask for the set at va.
+func (p *Process) useMaskAt(va, size uint64) error {
+	set, err := p.copyInSet(va, size)
+	if err == nil {
+		p.useMask(set)
+	}
+	return err
+}
+
+// pollUser is poll for an array of n struct pollfd at va.
+func (p *Process) pollUser(va, n uint64, wait time.Duration) (uint64, time.Duration, error) {
+	if n > uint64(p.Files.Limit) {
+		return 0, 0, abi.EINVAL
+	}
+	if err := p.budget.Charge(int64(n) * polledCost); err != nil {
+		return 0, 0, err
+	}
+	defer p.budget.Release(int64(n) * polledCost)
+	set := make([]polled, n)
+	var b [abi.PollFDSize]byte
+	for i := range set {
+		if err := p.copyIn(b[:], va+uint64(i)*abi.PollFDSize); err != nil {
+			return 0, 0, err
+		}
+		set[i] = polled{fd: int(abi.Int(b[:])), events: int(binary.LittleEndian.Uint16(b[4:]))}
+	}
+	ready, left, err := p.poll(set, wait)
+	for i := 0; i < len(set) && err == nil; i++ {
+		revents := binary.LittleEndian.AppendUint16(b[:0], uint16(set[i].revents))
+		err = p.copyOut(va+uint64(i)*abi.PollFDSize+6, revents)
+	}
+	return uint64(ready), left, err
+}
+
+// The three sets of select(2), in events of poll: what is asked for, and what
+// of the answer puts a descriptor into the set.
+var (
+	selectEvents = [3]int{abi.POLLIN, abi.POLLOUT, abi.POLLPRI}
+	selectResult = [3]int{abi.POLLIN | abi.POLLHUP | abi.POLLERR, abi.POLLOUT | abi.POLLERR, abi.POLLPRI}
+)
+
+// fdSets are the three sets, a bit a descriptor.
+type fdSets [3][abi.FD_SETSIZE / 8]byte
+
+func sysSelect(p *Process, a *Args) (uint64, error) {
+	wait := noTimeout
+	if a[4] != 0 {
+		var b [abi.TimevalSize]byte
+		if err := p.copyIn(b[:], a[4]); err != nil {
+			return 0, err
+		}
+		ns, ok := timeval(b[:])
+		if !ok {
+			return 0, abi.EINVAL
+		}
+		wait = time.Duration(ns)
+	}
+	n, left, err := p.selectUser(a, wait)
+	p.copyOutMaybe(a[4], abi.AppendTimeval(nil, int64(left))) // as Linux does
+	return n, err
+}
+
+// sysPselect6 finds the address and the size of the signal mask at its last
+// argument (select(2), NOTES).
+func sysPselect6(p *Process, a *Args) (uint64, error) {
+	wait, err := p.timeout(a[4])
+	if err == nil && a[5] != 0 {
+		var b [16]byte
+		if err = p.copyIn(b[:], a[5]); err == nil {
+			va, size := abi.Timespec(b[:])
+			if va != 0 {
+				err = p.useMaskAt(uint64(va), uint64(size))
+			}
+		}
+	}
+	if err != nil {
+		return 0, err
+	}
+	n, left, err := p.selectUser(a, wait)
+	p.copyOutMaybe(a[4], abi.AppendTimespec(nil, int64(left))) // as Linux does
+	return n, err
+}
+
+// selectUser is select for a[0] descriptors in the sets at a[1], a[2] and a[3].
+func (p *Process) selectUser(a *Args, wait time.Duration) (bits uint64, left time.Duration, err error) {
+	n := min(int(int32(a[0])), abi.FD_SETSIZE)
+	if n < 0 {
+		return 0, 0, abi.EINVAL
+	}
+	if err := p.budget.Charge(int64(n) * polledCost); err != nil {
+		return 0, 0, err
+	}
+	defer p.budget.Release(int64(n) * polledCost)
+	var sets fdSets
+	bytes := (n + 63) / 64 * 8 // whole words, as the kernel's fd_set has them
+	for i := range sets {
+		if a[1+i] != 0 {
+			if err := p.copyIn(sets[i][:bytes], a[1+i]); err != nil {
+				return 0, 0, err
+			}
+		}
+	}
+	set := sets.wanted(n)
+	for _, s := range set {
+		if _, err := p.Files.Get(s.fd); err != nil {
+			return 0, 0, err
+		}
+	}
+	if _, left, err = p.poll(set, wait); err != nil {
+		return 0, left, err
+	}
+	bits = sets.fill(set)
+	for i := range sets {
+		if err := p.copyOutMaybe(a[1+i], sets[i][:bytes]); err != nil {
+			return 0, left, err
+		}
+	}
+	return bits, left, nil
+}
+
+// wanted returns what the sets ask about the first n descriptors.
+func (sets *fdSets) wanted(n int) (set []polled) {
+	for fd := range n {
+		events := 0
+		for i := range sets {
+			if sets[i][fd/8]>>(fd%8)&1 != 0 {
+				events |= selectEvents[i]
+			}
+		}
+		if events != 0 {
+			set = append(set, polled{fd: fd, events: events})
+		}
+	}
+	return set
+}
+
+// fill replaces the sets by those of the answer and returns the number of bits
+// in them.
+func (sets *fdSets) fill(set []polled) (bits uint64) {
+	*sets = fdSets{}
+	for _, s := range set {
+		for i := range sets {
+			if s.events&selectEvents[i] != 0 && s.revents&selectResult[i] != 0 {
+				sets[i][s.fd/8] |= 1 << (s.fd % 8)
+				bits++
+			}
+		}
+	}
+	return bits
+}

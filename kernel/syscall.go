@@ -1,0 +1,99 @@
+package kernel
+
+import (
+	"encoding/binary"
+
+	"yolk/kernel/abi"
+	"yolk/kernel/trace"
+	"yolk/kernel/vfs"
+	"yolk/mm"
+)
+
+// Args are the arguments of a system call: RDI, RSI, RDX, R10, R8, R9
+// (syscall(2)).
+type Args [6]uint64
+
+// call is one system call.  What do returns goes to RAX; of an error, the
+// negated errno.
+type call struct {
+	nr   int
+	name string
+	do   func(p *Process, a *Args) (uint64, error)
+}
+
+// syscall carries out the system call that the trap frame asks for.
+//
+// WHY the arguments live in the Process: do is called through a table, so the
+// compiler could not keep them on the stack, and a null system call must not
+// allocate.
+func (p *Process) syscall() {
+	f, k := p.frame, p.kernel
+	nr := f.RAX
+	p.args = Args{f.RDI, f.RSI, f.RDX, f.R10, f.R8, f.R9}
+	if k.trace.On(trace.ClassSyscall) {
+		k.trace.Emit(trace.Event{Kind: trace.Syscall, VA: nr, Aux: f.RDI})
+	}
+	if nr >= abi.SysCount || k.calls[nr].do == nil {
+		k.logUnknown(nr)
+		f.RAX = errnoValue(abi.ENOSYS)
+		return
+	}
+	ret, err := k.calls[nr].do(p, &p.args)
+	if err != nil {
+		if err == vfs.ErrInterrupted {
+			p.interruptedCall = int(nr)
+		}
+		ret = errnoValue(errnoOf(err))
+	}
+	f.RAX = ret
+	if k.trace.On(trace.ClassSyscall) {
+		k.trace.Emit(trace.Event{Kind: trace.SysReturn, VA: nr, Aux: ret})
+	}
+}
+
+// errnoValue is an errno as RAX carries it.
+func errnoValue(e abi.Errno) uint64 { return uint64(-int64(e)) }
+
+// logUnknown tells once per number that a program asked for a call that is
+// not there.
+func (k *Kernel) logUnknown(nr uint64) {
+	if seen := &k.unknown[min(nr, abi.SysCount)]; !*seen {
+		*seen = true
+		k.logf("system call %d is not implemented", nr)
+	}
+}
+
+// neverRestarted are the calls that a handler ends with EINTR even under
+// SA_RESTART (signal(7)).
+var neverRestarted = map[int]bool{
+	abi.SysPause: true, abi.SysRtSigsuspend: true, abi.SysRtSigtimedwait: true,
+	abi.SysNanosleep: true, abi.SysClockNanosleep: true,
+	abi.SysPoll: true, abi.SysPpoll: true, abi.SysSelect: true, abi.SysPselect6: true,
+}
+
+// copyIn fills b from user memory at va; the error is mm.ErrFault.
+func (p *Process) copyIn(b []byte, va uint64) error {
+	return p.space.CopyIn(b, mm.VirtAddr(va))
+}
+
+// copyOut writes b to user memory at va; the error is mm.ErrFault.
+func (p *Process) copyOut(va uint64, b []byte) error {
+	return p.space.CopyOut(mm.VirtAddr(va), b)
+}
+
+// copyOutMaybe is copyOut for results that a nil pointer declines.
+func (p *Process) copyOutMaybe(va uint64, b []byte) error {
+	if va == 0 {
+		return nil
+	}
+	return p.copyOut(va, b)
+}
+
+// copyOutWords is copyOutMaybe for 64-bit words.
+func (p *Process) copyOutWords(va uint64, words ...uint64) error {
+	b := p.kernel.scratch[:0]
+	for _, w := range words {
+		b = binary.LittleEndian.AppendUint64(b, w)
+	}
+	return p.copyOutMaybe(va, b)
+}

@@ -1,0 +1,113 @@
+package kernel
+
+import (
+	"yolk/arch/amd64"
+	"yolk/kernel/abi"
+	"yolk/kernel/trace"
+	"yolk/mm"
+)
+
+// trap answers whatever ended user mode other than a system call.
+func (p *Process) trap() {
+	switch v := p.frame.Vector; {
+	case v == amd64.PageFault:
+		p.pageFault()
+	case v >= amd64.FirstInterrupt:
+		p.interrupt()
+	default:
+		p.exception(v)
+	}
+}
+
+// pageFault has mm bring the page, or turns its refusal into a signal:
+//
+//	decision      signal
+//	SegvMapErr    SIGSEGV, SEGV_MAPERR
+//	SegvAccErr    SIGSEGV, SEGV_ACCERR
+//	BusAdrErr     SIGBUS, BUS_ADRERR
+//	OutOfMemory   SIGKILL: the access can neither be done nor be explained
+//	any other     none: the page is there now
+func (p *Process) pageFault() {
+	f := p.frame
+	p.usage.MinorFaults++
+	decision, err := p.space.Fault(mm.VirtAddr(f.CR2), mm.FaultCode(f.Error))
+	if err == nil {
+		return
+	}
+	switch decision {
+	case trace.SegvMapErr:
+		p.fault(abi.SIGSEGV, abi.SEGV_MAPERR, f.CR2)
+	case trace.SegvAccErr:
+		p.fault(abi.SIGSEGV, abi.SEGV_ACCERR, f.CR2)
+	case trace.BusAdrErr:
+		p.fault(abi.SIGBUS, abi.BUS_ADRERR, f.CR2)
+	default:
+		p.kernel.logf("%s: out of memory at address %#x, killed", p, f.CR2)
+		p.doom(abi.SIGKILL)
+	}
+}
+
+// longestTick bounds what one timer interrupt accounts for: the machine may
+// have been idle since the one before.
+const longestTick = 10e6
+
+// interrupt accounts for the time since the last one and lets others run.
+func (p *Process) interrupt() {
+	k := p.kernel
+	now := k.machine.Nanotime()
+	p.usage.User += min(now-k.lastTick, longestTick)
+	k.lastTick = now
+	p.yield()
+}
+
+// exceptions says which signal each exception of user mode is, as signal(7)
+// and Linux have it; addr says that si_addr is the instruction's address.
+// Vectors that are not listed are SIGSEGV, like the general protection fault
+// that a privileged instruction causes.
+var exceptions = map[uint64]struct {
+	sig  int
+	code int32
+	addr bool
+}{
+	amd64.DivideError:       {abi.SIGFPE, abi.FPE_INTDIV, true},
+	amd64.DebugException:    {abi.SIGTRAP, abi.TRAP_TRACE, true},
+	amd64.Breakpoint:        {abi.SIGTRAP, abi.SI_KERNEL, false},
+	amd64.InvalidOpcode:     {abi.SIGILL, abi.ILL_ILLOPN, true},
+	amd64.SegmentNotPresent: {abi.SIGBUS, abi.SI_KERNEL, false},
+	amd64.StackFault:        {abi.SIGBUS, abi.SI_KERNEL, false},
+	amd64.FloatingPoint:     {abi.SIGFPE, abi.FPE_FLTINV, true},
+	amd64.SIMDFloatingPoint: {abi.SIGFPE, abi.FPE_FLTINV, true},
+	amd64.AlignmentCheck:    {abi.SIGBUS, abi.BUS_ADRALN, false},
+}
+
+func (p *Process) exception(vector uint64) {
+	e, ok := exceptions[vector]
+	if !ok {
+		e.sig, e.code = abi.SIGSEGV, abi.SI_KERNEL
+	}
+	addr := uint64(0)
+	if e.addr {
+		addr = p.frame.RIP
+	}
+	p.fault(e.sig, e.code, addr)
+}
+
+// fault sends the signal of a fault that the process itself raised.  It cannot
+// wait: a process that blocks or ignores it would fault again at once, so it
+// dies of it (sigaction(2)).
+func (p *Process) fault(sig int, code int32, addr uint64) {
+	bit := sigBit(sig)
+	act := &p.actions[sig]
+	if act.handler == abi.SIG_IGN || p.blocked&bit != 0 {
+		act.handler = abi.SIG_DFL
+		p.blocked &^= bit
+	}
+	if act.handler == abi.SIG_DFL {
+		f := p.frame
+		p.kernel.logf("%s: signal %d (code %d) at address %#x: rip %#x, vector %d, error code %#x",
+			p, sig, code, addr, f.RIP, f.Vector, f.Error)
+		p.doom(sig)
+		return
+	}
+	p.post(sig, sigInfo{code: code, first: addr})
+}
