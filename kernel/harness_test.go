@@ -114,7 +114,6 @@ func newSystem(t testing.TB, o options) *system {
 	s.files = vfs.NewSystem(4096, pipes)
 	s.fs = vfs.NewContext(s.files, s.tree.Root())
 	s.k = New(Config{Machine: s.m, Memory: s.mem, Log: s.log, Budget: s.budget, EagerFork: o.eager})
-	s.m.CPU = s.k
 	s.m.Probe = s.probe
 	s.log.Attach(trace.ClassAll&^trace.ClassSyscall, s, s.m.Nanotime)
 	return s

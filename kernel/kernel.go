@@ -9,8 +9,9 @@
 // # The one lock
 //
 // There is one processor and one kernel lock, Kernel.mu.  A process holds it
-// whenever it runs kernel code and lets go of it in two places only: around
-// Machine.Enter, and while it sleeps ([Process.Sleep]).  It guards everything
+// whenever it runs, and lets go of it in two places only: when a timer
+// interrupt has ended its user mode, to give others a turn, and while it sleeps
+// ([Process.Sleep]).  It guards everything
 // of this package, and of mm, vfs, the file systems, pipes and terminals; the
 // few fields that it does not guard say so.  There is no pre-emption inside the
 // kernel: what a system call has checked stays true until it sleeps.

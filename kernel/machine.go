@@ -16,7 +16,7 @@ type Machine interface {
 	// is given, and returns when user mode ends: f then holds the state and,
 	// in Vector, Error and CR2, the reason.  A device's interrupt has been
 	// acknowledged and its waiter made ready by then; the kernel only has
-	// to give other goroutines their turn.  Called without the kernel lock.
+	// to give other goroutines their turn.  Called with the kernel lock held.
 	Enter(f *amd64.TrapFrame, root mm.Frame)
 
 	// Nanotime is the time since boot in nanoseconds; it never goes back.

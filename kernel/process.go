@@ -146,6 +146,10 @@ func (k *Kernel) useID(id, n int) {
 
 // run is the life of a process.  Between two entries to user mode, it does
 // what the trap asks for and whatever has come up meanwhile.
+//
+// WHY the lock is held in user mode, too: there is one processor, so while a
+// program runs on it, nobody could use the lock.  It changes hands where the
+// processor does: in yield, after a timer interrupt, and in Sleep.
 func (p *Process) run() {
 	k := p.kernel
 	k.mu.Lock()
@@ -157,10 +161,7 @@ func (p *Process) run() {
 				break
 			}
 		}
-		k.mu.Unlock()
 		k.machine.Enter(p.frame, p.root)
-		k.mu.Lock()
-		k.trace.PID = int32(p.pid)
 		if p.frame.Vector == amd64.Syscall {
 			p.syscall()
 		} else {

@@ -271,6 +271,9 @@ func (p *Process) stop(sig int) {
 		p.pause(Stopped)
 	}
 	p.stopped = false
+	// The stop has used up the token of whatever else woke p meanwhile: whoever
+	// sleeps next must look at its condition again.
+	p.Wake()
 }
 
 // resume lets a stopped process go on.

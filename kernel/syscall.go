@@ -29,7 +29,8 @@ type call struct {
 func (p *Process) syscall() {
 	f, k := p.frame, p.kernel
 	nr := f.RAX
-	p.args = Args{f.RDI, f.RSI, f.RDX, f.R10, f.R8, f.R9}
+	a := &p.args
+	a[0], a[1], a[2], a[3], a[4], a[5] = f.RDI, f.RSI, f.RDX, f.R10, f.R8, f.R9
 	if k.trace.On(trace.ClassSyscall) {
 		k.trace.Emit(trace.Event{Kind: trace.Syscall, VA: nr, Aux: f.RDI})
 	}
@@ -38,7 +39,7 @@ func (p *Process) syscall() {
 		f.RAX = errnoValue(abi.ENOSYS)
 		return
 	}
-	ret, err := k.calls[nr].do(p, &p.args)
+	ret, err := k.calls[nr].do(p, a)
 	if err != nil {
 		if err == vfs.ErrInterrupted {
 			p.interruptedCall = int(nr)

@@ -74,7 +74,7 @@ type TrapFrame struct {
 	// Why user mode ended; written by the trap, read by the kernel.
 	Vector uint64 // 0–255, or Syscall
 	Error  uint64 // error code of the exceptions that push one, else 0
-	CR2    uint64 // faulting address, for PageFault
+	CR2    uint64 // faulting address, for PageFault; else without meaning
 }
 
 // Reset makes the frame that of a program's first instruction: every register

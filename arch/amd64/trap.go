@@ -137,12 +137,6 @@ func Enter(f *TrapFrame, root uint64) {
 		WriteMSR(msrGSBase, loadedGS)
 	}
 	enter(f)
-	switch v := f.Vector; {
-	case v == PageFault:
-		f.CR2 = ReadCR2()
-	case v >= FirstInterrupt && v < Syscall:
-		pending[v>>6] |= 1 << (v & 63)
-	}
 }
 
 // LoadRoot makes root the page-table root, which also drops every TLB entry

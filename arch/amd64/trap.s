@@ -91,7 +91,8 @@ slow:
 	IRETQ
 
 // The system-call gate: SYSCALL has put RIP into RCX and RFLAGS into R11 and
-// left the user's stack pointer where it was (SDM 2B, SYSCALL).
+// left the user's stack pointer where it was (SDM 2B, SYSCALL).  CS and SS stay
+// as they are in the frame: there is but one selector of each for ring 3.
 TEXT ·syscallEntry(SB), NOSPLIT|NOFRAME, $0
 	MOVQ	SP, ·userSP(SB)
 	MOVQ	·current(SB), SP
@@ -103,8 +104,6 @@ TEXT ·syscallEntry(SB), NOSPLIT|NOFRAME, $0
 	MOVQ	R11, TrapFrame_RFLAGS(SP)
 	MOVQ	·userSP(SB), AX
 	MOVQ	AX, TrapFrame_RSP(SP)
-	MOVQ	$const_UserCode, TrapFrame_CS(SP)
-	MOVQ	$const_UserData, TrapFrame_SS(SP)
 	MOVQ	$const_Syscall, TrapFrame_Vector(SP)
 	MOVQ	SP, R15
 	JMP	leave<>(SB)
@@ -193,6 +192,12 @@ TEXT coded<>(SB), NOSPLIT|NOFRAME, $0
 	MOVQ	GATEIP(SP), AX
 	CALL	vector<>(SB)
 	MOVQ	AX, TrapFrame_Vector(R15)
+	CMPQ	AX, $const_FirstInterrupt
+	JB	noted
+	BTSQ	AX, ·pending(SB)
+noted:
+	MOVQ	CR2, AX
+	MOVQ	AX, TrapFrame_CR2(R15)
 	MOVQ	ERRCODE(SP), AX
 	MOVQ	AX, TrapFrame_Error(R15)
 	MOVQ	IP(SP), AX

@@ -81,7 +81,6 @@ func inWorld(t *testing.T, test func(w *world)) {
 		}
 		x := vfs.NewContext(vfs.NewSystem(64, pipes), tree.Root())
 		k := kernel.New(kernel.Config{Machine: m, Memory: mem, Log: log, Budget: budget})
-		m.CPU = k
 		w := &world{T: t, proc: New(Config{Kernel: k, Names: x, Uptime: m.Nanotime, Walltime: m.Walltime, Cmdline: "quiet x=1"})}
 		w.c = vfstest.New(new(sync.Mutex), 1)
 		w.files(x)

@@ -8,7 +8,7 @@
 // Instructions are fetched through the page tables like everything else.
 //
 // It is one processor: user code runs only while nobody runs kernel code, for
-// Enter holds the kernel lock (CPU) itself.  Which process runs next is up to
+// Enter is called with the kernel lock held.  Which process runs next is up to
 // Go's scheduler; a test that depends on it is wrong.
 package scripted
 
@@ -26,8 +26,7 @@ import (
 // Machine implements kernel.Machine.
 type Machine struct {
 	MMU     *softmmu.MMU
-	CPU     sync.Locker // the kernel, once there is one
-	Quantum int         // instructions between two timer interrupts
+	Quantum int // instructions between two timer interrupts
 
 	// Probe is called for each probe instruction (Asm.Probe), with the number
 	// that it carries and the registers.  Programs use it to tell a test how
@@ -47,7 +46,7 @@ type Machine struct {
 // New returns a machine whose RAM is phys.
 func New(phys mm.Physical) *Machine {
 	return &Machine{
-		MMU: softmmu.New(phys), CPU: new(sync.Mutex), Quantum: 500,
+		MMU: softmmu.New(phys), Quantum: 500,
 		phys: phys, start: time.Now(), rand: rand.NewChaCha8([32]byte{'y', 'o', 'l', 'k'}),
 	}
 }
@@ -97,8 +96,6 @@ func (m *Machine) Off() (status uint32, off bool) {
 // timer interrupt after Quantum of them.  A state with which the real processor
 // would fault in the kernel, or hand ring 0 to the program, is a panic.
 func (m *Machine) Enter(f *amd64.TrapFrame, root mm.Frame) {
-	m.CPU.Lock()
-	defer m.CPU.Unlock()
 	if f.CS != amd64.UserCode || f.SS != amd64.UserData || f.RFLAGS&^(amd64.FlagsUser|amd64.FlagsFixed) != 0 ||
 		f.RFLAGS&amd64.FlagsFixed != amd64.FlagsFixed || !canonical(mm.VirtAddr(f.RIP)) ||
 		!canonical(mm.VirtAddr(f.FSBase)) || !canonical(mm.VirtAddr(f.GSBase)) {
