@@ -125,9 +125,6 @@ func imageEnd() uint64 {
 //
 //go:nosplit
 func refuse(sentence string) {
-	for i := range len(sentence) {
-		amd64.Out8(portLog, sentence[i])
-	}
-	amd64.Out32(portExit, exitBootFailure)
-	amd64.Halt()
+	logString(sentence)
+	powerOff(exitBootFailure)
 }

@@ -57,25 +57,18 @@ func reportProcess(pid int32) {
 
 // reportFrame shows the user registers that a trap saved.
 func reportFrame(f *amd64.TrapFrame) {
-	logHex("user rip ", f.RIP)
-	logHex("  rsp ", f.RSP)
-	logHex("  rflags ", f.RFLAGS)
-	logHex("\nrax ", f.RAX)
-	logHex("  rbx ", f.RBX)
-	logHex("  rcx ", f.RCX)
-	logHex("  rdx ", f.RDX)
-	logHex("\nrsi ", f.RSI)
-	logHex("  rdi ", f.RDI)
-	logHex("  rbp ", f.RBP)
-	logHex("  fs  ", f.FSBase)
-	logHex("\nr8  ", f.R8)
-	logHex("  r9  ", f.R9)
-	logHex("  r10 ", f.R10)
-	logHex("  r11 ", f.R11)
-	logHex("\nr12 ", f.R12)
-	logHex("  r13 ", f.R13)
-	logHex("  r14 ", f.R14)
-	logHex("  r15 ", f.R15)
+	for _, r := range [...]struct {
+		name string
+		val  uint64
+	}{
+		{"user rip ", f.RIP}, {"  rsp ", f.RSP}, {"  rflags ", f.RFLAGS},
+		{"\nrax ", f.RAX}, {"  rbx ", f.RBX}, {"  rcx ", f.RCX}, {"  rdx ", f.RDX},
+		{"\nrsi ", f.RSI}, {"  rdi ", f.RDI}, {"  rbp ", f.RBP}, {"  fs  ", f.FSBase},
+		{"\nr8  ", f.R8}, {"  r9  ", f.R9}, {"  r10 ", f.R10}, {"  r11 ", f.R11},
+		{"\nr12 ", f.R12}, {"  r13 ", f.R13}, {"  r14 ", f.R14}, {"  r15 ", f.R15},
+	} {
+		logHex(r.name, r.val)
+	}
 	logDecimal("\nlast trap: vector ", int64(f.Vector))
 	logHex("  error code ", f.Error)
 	logHex("  cr2 ", f.CR2)

@@ -21,6 +21,7 @@ import (
 	"yolk/arch/amd64"
 	"yolk/boot/params"
 	"yolk/kernel"
+	"yolk/kernel/calls"
 	"yolk/kernel/trace"
 	"yolk/mm"
 )
@@ -49,7 +50,7 @@ func main() {
 	budget := mm.NewBudget(nil, int64(heap.Size)/2)
 	k := kernel.New(kernel.Config{
 		Machine: hw, Memory: memory, Log: log, Budget: budget,
-		EagerFork: p.EagerFork, Debug: &kernel.DebugRoot,
+		EagerFork: p.EagerFork, Calls: calls.All(), Debug: &kernel.DebugRoot,
 	})
 	events = log
 	sys, err := newSystem(k, hw, &p)

@@ -155,11 +155,18 @@ func (s *system) startChannel() {
 	s.listen(&uart.UART{Index: 2, Base: 0x2f8}, lineChannel, s.channel.Receive)
 }
 
-// listen passes what a UART receives to input, under the kernel lock.  FIFOs are
-// on: QEMU then delivers up to 16 bytes an interrupt, and holds back the rest.
+// listen passes what a UART receives to input, under the kernel lock.
+//
+// WHY the divisor latch and the FIFO's trigger level: QEMU paces what it delivers
+// by the baud rate, and at 115,200 baud with an interrupt per byte a file would
+// trickle in.  At the highest rate and 14 bytes an interrupt it flows.
 func (s *system) listen(port *uart.UART, line uint, input func([]byte)) {
 	port.Init()
-	amd64.Out8(port.Base+uart.FCR, 0x01)
+	amd64.Out8(port.Base+uart.LCR, 0x80) // divisor latch open (PC16550D §8.1)
+	amd64.Out8(port.Base, 1)
+	amd64.Out8(port.Base+uart.IER, 0)
+	amd64.Out8(port.Base+uart.LCR, 0x03) // 8 bits, no parity, one stop bit
+	amd64.Out8(port.Base+uart.FCR, 0xc1) // FIFOs on, trigger at 14
 	port.EnableInterrupt(make(chan bool))
 	go func() {
 		buf := make([]byte, 0, 256)

@@ -248,7 +248,7 @@ func TestWildPointersInEveryCall(t *testing.T) {
 			next := 0
 			s.onProbe = func(p *Process, id uint32, f *amd64.TrapFrame) {
 				for ; next < abi.SysCount; next++ {
-					if s.k.calls[next].do != nil && !skip[next] {
+					if s.k.calls[next].Do != nil && !skip[next] {
 						f.RAX = uint64(next)
 						f.RDI, f.RSI, f.RDX, f.R10, f.R8, f.R9 = wild, wild, wild, wild, wild, wild
 						next++

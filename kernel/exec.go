@@ -61,7 +61,7 @@ func (p *Process) load(path string, argv, envp []string) error {
 	if err != nil {
 		return err
 	}
-	b.space, space.StackLimit = space, p.limits[abi.RLIMIT_STACK].cur
+	b.space, space.StackLimit = space, p.Limits[abi.RLIMIT_STACK].Cur
 	if err := b.build(); err != nil {
 		space.Drop()
 		return err
@@ -83,7 +83,7 @@ func (p *Process) become(b *builder) {
 	p.resetSignals()
 	p.exitSignal, p.execed = abi.SIGCHLD, true
 	p.image = b.image
-	p.setComm(b.name[strings.LastIndexByte(b.name, '/')+1:])
+	p.SetComm(b.name[strings.LastIndexByte(b.name, '/')+1:])
 	p.kernel.Counters.Execs++
 	p.emit(trace.ClassProcess, trace.Event{Kind: trace.Exec, Old: uint64(old), New: uint64(p.root)})
 	hookExec(p)

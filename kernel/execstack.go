@@ -23,7 +23,7 @@ type argReader struct {
 }
 
 func newArgReader(p *Process) *argReader {
-	quarter := p.limits[abi.RLIMIT_STACK].cur / 4
+	quarter := p.Limits[abi.RLIMIT_STACK].Cur / 4
 	return &argReader{p: p, left: int64(min(max(quarter, minArgs), maxArgs))}
 }
 
@@ -104,9 +104,9 @@ func (b *builder) auxv(random, execfn uint64) []uint64 {
 	return []uint64{
 		abi.AT_PHDR, phdr, abi.AT_PHENT, 56, abi.AT_PHNUM, uint64(b.program.Phnum),
 		abi.AT_PAGESZ, mm.PageSize, abi.AT_BASE, 0, abi.AT_FLAGS, 0, abi.AT_ENTRY, b.entry,
-		abi.AT_UID, uint64(b.p.uid.real), abi.AT_EUID, uint64(b.p.uid.effective),
-		abi.AT_GID, uint64(b.p.gid.real), abi.AT_EGID, uint64(b.p.gid.effective),
-		abi.AT_SECURE, 0, abi.AT_CLKTCK, clockTicks, abi.AT_HWCAP, 0,
+		abi.AT_UID, uint64(b.p.UID.Real), abi.AT_EUID, uint64(b.p.UID.Effective),
+		abi.AT_GID, uint64(b.p.GID.Real), abi.AT_EGID, uint64(b.p.GID.Effective),
+		abi.AT_SECURE, 0, abi.AT_CLKTCK, abi.ClockTicks, abi.AT_HWCAP, 0,
 		abi.AT_RANDOM, random, abi.AT_PLATFORM, random + 16, abi.AT_EXECFN, execfn,
 		abi.AT_MINSIGSTKSZ, abi.MINSIGSTKSZ, abi.AT_NULL, 0,
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // processCalls are the system calls of a process's life.
-var processCalls = []call{
+var processCalls = []Call{
 	{abi.SysFork, "fork", sysFork}, {abi.SysVfork, "vfork", sysVfork}, {abi.SysClone, "clone", sysClone},
 	{abi.SysExecve, "execve", sysExecve},
 	{abi.SysExit, "exit", sysExit}, {abi.SysExitGroup, "exit_group", sysExit},
@@ -26,7 +26,7 @@ func sysExit(p *Process, a *Args) (uint64, error) {
 func (p *Process) exit() {
 	k := p.kernel
 	hookExit(p)
-	p.setAlarm(0, 0)
+	p.SetAlarm(0, 0)
 	p.Files.CloseAll()
 	p.releaseSpace()
 	p.abandonChildren()
@@ -122,7 +122,7 @@ func sysWait4(p *Process, a *Args) (uint64, error) {
 		err = p.space.StoreUint32(mm.VirtAddr(a[1]), status)
 	}
 	if err == nil {
-		err = p.copyOutMaybe(a[3], c.usage.Append(nil))
+		err = p.CopyOutMaybe(a[3], c.usage.Append(nil))
 	}
 	return p.collect(c, status, &q, err)
 }
@@ -145,10 +145,10 @@ func sysWaitid(p *Process, a *Args) (uint64, error) {
 	if c != nil {
 		si := c.childInfo(status)
 		si.encode(info[:], abi.SIGCHLD)
-		err = p.copyOutMaybe(a[4], c.usage.Append(nil))
+		err = p.CopyOutMaybe(a[4], c.usage.Append(nil))
 	}
 	if err == nil {
-		err = p.copyOutMaybe(a[2], info[:])
+		err = p.CopyOutMaybe(a[2], info[:])
 	}
 	if c == nil {
 		return 0, err

@@ -73,7 +73,7 @@ func (p *Process) clone(q *cloneRequest) (uint64, error) {
 // copyProcess makes the child and all it owns, or nothing.
 func (p *Process) copyProcess(q *cloneRequest) (child *Process, err error) {
 	k := p.kernel
-	if k.procs >= int(min(p.limits[abi.RLIMIT_NPROC].cur, MaxProcesses)) {
+	if k.procs >= int(min(p.Limits[abi.RLIMIT_NPROC].Cur, MaxProcesses)) {
 		return nil, errLimit
 	}
 	if child, err = k.newProcess(p); err != nil {
@@ -114,7 +114,7 @@ func (child *Process) inherit(p *Process, q *cloneRequest) {
 		child.altStack = p.altStack
 	}
 	child.join(p.pgid, p.sid)
-	child.uid, child.gid, child.limits = p.uid, p.gid, p.limits
+	child.UID, child.GID, child.Limits = p.UID, p.GID, p.Limits
 	child.exitSignal = q.exitSignal
 	child.image = p.image
 	if q.flags&abi.CLONE_VFORK != 0 {
@@ -127,10 +127,10 @@ func (child *Process) inherit(p *Process, q *cloneRequest) {
 func (child *Process) setTIDs(q *cloneRequest) {
 	pid := [4]byte{byte(child.pid), byte(child.pid >> 8)}
 	if q.flags&abi.CLONE_PARENT_SETTID != 0 {
-		child.parent.copyOut(q.parentTID, pid[:])
+		child.parent.CopyOut(q.parentTID, pid[:])
 	}
 	if q.flags&abi.CLONE_CHILD_SETTID != 0 {
-		child.copyOut(q.childTID, pid[:])
+		child.CopyOut(q.childTID, pid[:])
 	}
 	if q.flags&abi.CLONE_CHILD_CLEARTID != 0 {
 		child.clearTID = q.childTID
@@ -174,7 +174,7 @@ func (p *Process) releaseSpace() {
 	space := p.space
 	if p.clearTID != 0 && space.Users() > 1 {
 		var zero [4]byte
-		if p.copyOut(p.clearTID, zero[:]) == nil { // the memory may be gone: then nobody looks
+		if p.CopyOut(p.clearTID, zero[:]) == nil { // the memory may be gone: then nobody looks
 			p.futexWake(p.clearTID, 1)
 		}
 	}

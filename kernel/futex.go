@@ -34,12 +34,12 @@ func sysFutex(p *Process, a *Args) (uint64, error) {
 			return 0, p.futexWait(va, uint32(a[2]), never)
 		}
 		now, clock := p.kernel.machine.Nanotime(), uint64(abi.CLOCK_MONOTONIC)
-		span, err := p.copyInTime(a[3])
+		span, err := p.CopyInTime(a[3])
 		if op == abi.FUTEX_WAIT_BITSET && err == nil { // its time is absolute
 			if a[1]&abi.FUTEX_CLOCK_REALTIME != 0 {
 				clock = abi.CLOCK_REALTIME
 			}
-			from, _ := p.clock(clock)
+			from, _ := p.Clock(clock)
 			span -= from
 		}
 		if err == nil {

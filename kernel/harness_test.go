@@ -37,6 +37,9 @@ const (
 	dataSize = 3 * mm.PageSize
 )
 
+// TestedCalls are the system calls beside the kernel's own; TestMain sets them.
+var TestedCalls []Call
+
 // system is a kernel on a scripted machine, inside a synctest bubble.
 type system struct {
 	t       testing.TB
@@ -113,7 +116,7 @@ func newSystem(t testing.TB, o options) *system {
 	must(t, err)
 	s.files = vfs.NewSystem(4096, pipes)
 	s.fs = vfs.NewContext(s.files, s.tree.Root())
-	s.k = New(Config{Machine: s.m, Memory: s.mem, Log: s.log, Budget: s.budget, EagerFork: o.eager})
+	s.k = New(Config{Machine: s.m, Memory: s.mem, Log: s.log, Budget: s.budget, Calls: TestedCalls, EagerFork: o.eager})
 	s.m.Probe = s.probe
 	s.log.Attach(trace.ClassAll&^trace.ClassSyscall, s, s.m.Nanotime)
 	return s

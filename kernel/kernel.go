@@ -53,6 +53,7 @@ type Config struct {
 	Log       *trace.Log
 	Budget    *mm.Budget // Go heap that all processes together may make the kernel use
 	EagerFork bool       // fork copies pages at once instead of sharing them
+	Calls     []Call     // system calls beside those that are the life of a process
 	Debug     *Debug     // what GDB reads; nil in tests
 }
 
@@ -70,7 +71,7 @@ type Kernel struct {
 	budget   *mm.Budget
 	forkMode mm.ForkMode
 	debug    *Debug
-	calls    [abi.SysCount]call     // by number; built once
+	calls    [abi.SysCount]Call     // by number; built once
 	unknown  [abi.SysCount + 1]bool // logged already; the last is for numbers beyond the table
 
 	Counters Counters
@@ -103,12 +104,12 @@ func New(c Config) *Kernel {
 		k.debug = new(Debug)
 	}
 	k.debug.Version = debugVersion
-	for _, list := range [][]call{fileCalls, processCalls, memoryCalls, signalCalls, timeCalls, identityCalls} {
+	for _, list := range [][]Call{processCalls, memoryCalls, signalCalls, identityCalls, c.Calls} {
 		for _, c := range list {
-			if k.calls[c.nr].do != nil {
-				panic("kernel: two functions for system call " + c.name)
+			if k.calls[c.Nr].Do != nil {
+				panic("kernel: two functions for system call " + c.Name)
 			}
-			k.calls[c.nr] = c
+			k.calls[c.Nr] = c
 		}
 	}
 	return k
@@ -135,7 +136,7 @@ func (k *Kernel) Start(path string, argv, envp []string, files *vfs.Table, fs *v
 		return err
 	}
 	p.Files, p.FS = files, fs
-	p.limits = defaultLimits(k)
+	p.Limits = defaultLimits(k)
 	p.join(p.pid, p.pid)
 	if err := p.load(path, argv, envp); err != nil {
 		k.forget(p)
@@ -182,7 +183,8 @@ func (k *Kernel) PIDs() []int {
 	return pids
 }
 
-// Memory and Budget return what New was given.
+// Machine, Memory and Budget return what New was given.
+func (k *Kernel) Machine() Machine   { return k.machine }
 func (k *Kernel) Memory() *mm.Memory { return k.memory }
 func (k *Kernel) Budget() *mm.Budget { return k.budget }
 

@@ -38,8 +38,10 @@ type Process struct {
 	budget *mm.Budget
 
 	// Everything below is guarded by Kernel.mu.
-	Files *vfs.Table
-	FS    *vfs.Context
+	Files    *vfs.Table
+	FS       *vfs.Context
+	UID, GID IDs
+	Limits   [abi.RLIM_NLIMITS]Limit // by RLIMIT_ number; SetLimit changes them
 
 	space *mm.AddressSpace
 	root  mm.Frame // space.Root(), for the run loop
@@ -56,8 +58,6 @@ type Process struct {
 	children []*Process
 	pgid     int
 	sid      int
-	uid, gid ids
-	limits   limits
 	usage    abi.Rusage
 	childUse abi.Rusage // of reaped children
 
@@ -152,6 +152,7 @@ func (k *Kernel) useID(id, n int) {
 // processor does: in yield, after a timer interrupt, and in Sleep.
 func (p *Process) run() {
 	k := p.kernel
+	deepen()
 	k.mu.Lock()
 	k.trace.PID = int32(p.pid)
 	hookEnter(p)
@@ -173,6 +174,18 @@ func (p *Process) run() {
 		close(k.finished)
 	}
 	k.mu.Unlock()
+}
+
+// deepen makes the goroutine's stack as large as a system call needs.
+//
+// WHY: a fresh goroutine has 2 KiB, and Go moves the stack each time that it
+// doubles, frame by frame.  Here there is one frame to move; in the midst of a
+// page fault there are ten.
+//
+//go:noinline
+func deepen() byte {
+	var room [6 << 10]byte
+	return room[runtime.NumCPU()%len(room)] // an index that the compiler does not know
 }
 
 // yield gives the other goroutines a turn.
@@ -247,6 +260,14 @@ func (p *Process) sleepUntil(deadline int64) error {
 	return nil
 }
 
+// SleepFor sleeps for span nanoseconds, whoever wakes p before, and returns what
+// is left of them.  The error is vfs.ErrInterrupted.
+func (p *Process) SleepFor(span int64) (left int64, err error) {
+	deadline := after(p.kernel.machine.Nanotime(), span)
+	err = p.sleepUntil(deadline)
+	return max(deadline-p.kernel.machine.Nanotime(), 0), err
+}
+
 // PID implements vfs.Caller, as do the methods below.
 func (p *Process) PID() int                  { return p.pid }
 func (p *Process) Group() int                { return p.pgid }
@@ -265,6 +286,17 @@ func (p *Process) Executable() string { return p.image.path }
 
 // Space returns the address space; nil once the process has left it.
 func (p *Process) Space() *mm.AddressSpace { return p.space }
+
+// Kernel returns the system that p is part of.
+func (p *Process) Kernel() *Kernel { return p.kernel }
+
+// Scratch returns an empty slice of 4096 bytes' capacity in which to encode what
+// goes to user memory.  Everyone shares it: it is p's until p sleeps.
+func (p *Process) Scratch() []byte { return p.kernel.scratch[:0] }
+
+// Usage returns what p has used so far, and what its reaped children had
+// (getrusage(2)); to be read only.
+func (p *Process) Usage() (own, children *abi.Rusage) { return &p.usage, &p.childUse }
 
 // Parent returns the parent's process number; 0 for process 1.
 func (p *Process) Parent() int {
@@ -285,8 +317,8 @@ func (p *Process) Times() (user, system, start int64) {
 	return p.usage.User, p.usage.System, p.startTime
 }
 
-// setComm sets the program's name, of which 15 bytes count.
-func (p *Process) setComm(name string) {
+// SetComm sets the program's name, of which 15 bytes count.
+func (p *Process) SetComm(name string) {
 	p.image.comm = name[:min(len(name), 15)]
 	p.kernel.debug.update(p)
 }

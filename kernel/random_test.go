@@ -101,7 +101,7 @@ func (f *fuzzer) program(a *Asm) {
 func (f *fuzzer) probe(p *Process, id uint32, regs *amd64.TrapFrame) {
 	if f.calls == nil {
 		for nr := range f.s.k.calls {
-			if f.s.k.calls[nr].do != nil {
+			if f.s.k.calls[nr].Do != nil {
 				f.calls = append(f.calls, nr)
 			}
 		}

@@ -72,7 +72,7 @@ func (p *Process) pushFrame(sig int, act action, mask uint64) bool {
 	p.encodeFrame(b, sig, act, mask, fpu)
 	var image [fpuSize]byte
 	copy(image[:fpuReserved], f.FPU[:])
-	if p.copyOut(fpu, image[:]) != nil || p.copyOut(frame, b) != nil {
+	if p.CopyOut(fpu, image[:]) != nil || p.CopyOut(frame, b) != nil {
 		return false
 	}
 	f.RIP, f.RSP = act.handler, frame
@@ -148,7 +148,7 @@ func sysRtSigreturn(p *Process, _ *Args) (uint64, error) {
 // nothing changed, if that is not a state of user mode.
 func (p *Process) popFrame(va uint64) bool {
 	le, b := binary.LittleEndian, p.kernel.scratch[:frameSize]
-	if p.copyIn(b, va) != nil {
+	if p.CopyIn(b, va) != nil {
 		return false
 	}
 	rip, rflags := le.Uint64(b[frameRegs+16*8:]), le.Uint64(b[frameRegs+17*8:])
@@ -180,7 +180,7 @@ func (p *Process) restoreFPU(va uint64) bool {
 		mask = defaultMXCSRMask
 	}
 	var image [fpuSize]byte
-	if p.copyIn(image[:], va) != nil || le.Uint32(image[mxcsrOffset:])&^mask != 0 {
+	if p.CopyIn(image[:], va) != nil || le.Uint32(image[mxcsrOffset:])&^mask != 0 {
 		return false
 	}
 	f.FPU = image

@@ -67,7 +67,7 @@ func (a altStack) contains(sp uint64) bool { return sp-a.sp-1 < a.size }
 
 // fromUser is the sigInfo of a signal that p sends.
 func (p *Process) fromUser(code int32) sigInfo {
-	return sigInfo{code: code, first: uint64(uint32(p.pid)) | uint64(p.uid.real)<<32}
+	return sigInfo{code: code, first: uint64(uint32(p.pid)) | uint64(p.UID.Real)<<32}
 }
 
 // signal sends p a signal.  What becomes of it:

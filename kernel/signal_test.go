@@ -91,7 +91,7 @@ func TestSignalHandlerSavesAndRestores(t *testing.T) {
 						t.Errorf("blocked %#x", p.blocked)
 					}
 					var b [frameSize]byte
-					must(t, p.copyIn(b[:], f.RSP))
+					must(t, p.CopyIn(b[:], f.RSP))
 					le := binary.LittleEndian
 					if code, pid := le.Uint32(b[frameInfo+8:]), le.Uint32(b[frameInfo+16:]); code != abi.SI_USER || pid != 1 {
 						t.Errorf("si_code %d, si_pid %d", code, pid)
@@ -183,9 +183,9 @@ func TestSigreturnTrustsNothing(t *testing.T) {
 				s.onProbe = func(p *Process, id uint32, f *amd64.TrapFrame) {
 					if id == 2 {
 						var b [frameSize]byte
-						must(t, p.copyIn(b[:], f.RSP))
+						must(t, p.CopyIn(b[:], f.RSP))
 						c.do(b[:])
-						must(t, p.copyOut(f.RSP, b[:]))
+						must(t, p.CopyOut(f.RSP, b[:]))
 					}
 					if id == 3 {
 						if f.CS != amd64.UserCode || f.SS != amd64.UserData || f.RFLAGS&^(amd64.FlagsUser|amd64.FlagsFixed) != 0 ||
@@ -327,7 +327,7 @@ func TestFaultHandlerMends(t *testing.T) {
 				return
 			}
 			var b [frameSize]byte
-			must(t, p.copyIn(b[:], f.RSP))
+			must(t, p.CopyIn(b[:], f.RSP))
 			le := binary.LittleEndian
 			if code, addr := le.Uint32(b[frameInfo+8:]), le.Uint64(b[frameInfo+16:]); code != abi.SEGV_MAPERR || addr != 0x10000 {
 				t.Errorf("si_code %d, si_addr %#x", code, addr)

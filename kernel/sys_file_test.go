@@ -66,7 +66,7 @@ func (g *gate) clear() { g.next = dataBase }
 func (g *gate) put(b []byte) uint64 {
 	g.Helper()
 	va := g.next
-	must(g.T, g.p.copyOut(va, b))
+	must(g.T, g.p.CopyOut(va, b))
 	g.next += uint64(len(b)+15) &^ 15
 	return va
 }
@@ -84,7 +84,7 @@ func (g *gate) words(w ...uint64) uint64 {
 func (g *gate) get(va uint64, n int) []byte {
 	g.Helper()
 	b := make([]byte, n)
-	must(g.T, g.p.copyIn(b, va))
+	must(g.T, g.p.CopyIn(b, va))
 	return b
 }
 
@@ -106,7 +106,7 @@ func (g *gate) call(nr int, args ...any) int64 {
 			a[i] = g.str(v)
 		}
 	}
-	ret, err := g.s.k.calls[nr].do(g.p, &a)
+	ret, err := g.s.k.calls[nr].Do(g.p, &a)
 	if err != nil {
 		return -int64(errnoOf(err))
 	}
@@ -120,11 +120,11 @@ func (g *gate) expect(want any, nr int, args ...any) int64 {
 	switch want := want.(type) {
 	case int:
 		if got != int64(want) {
-			g.Errorf("%s%q: %s, want %d", g.s.k.calls[nr].name, fmt.Sprint(args...), result(got), want)
+			g.Errorf("%s%q: %s, want %d", g.s.k.calls[nr].Name, fmt.Sprint(args...), result(got), want)
 		}
 	case abi.Errno:
 		if got != -int64(want) {
-			g.Errorf("%s%q: %s, want %v", g.s.k.calls[nr].name, fmt.Sprint(args...), result(got), want)
+			g.Errorf("%s%q: %s, want %v", g.s.k.calls[nr].Name, fmt.Sprint(args...), result(got), want)
 		}
 	}
 	return got
@@ -442,16 +442,23 @@ func TestWildPointersAreEFAULT(t *testing.T) {
 		abi.SysUtimensat: {{cwd, "f", bad, 0}}, abi.SysTruncate: {{bad, 0}}, abi.SysStatfs: {{bad, dataBase}, {"f", bad}}, abi.SysFstatfs: {{0, bad}},
 		abi.SysPipe: {{bad}}, abi.SysPipe2: {{bad, 0}}, abi.SysGetdents64: {{1, bad, 100}}, abi.SysIoctl: {{0, abi.FIONBIO, bad}},
 		abi.SysPoll: {{bad, 1, 0}}, abi.SysPpoll: {{bad, 1, 0, 0, 0}, {dataBase, 0, bad, 0, 8}, {dataBase, 0, 0, bad, 8}},
-		abi.SysSelect:   {{1, bad, 0, 0, 0}, {1, 0, bad, 0, 0}, {1, 0, 0, bad, 0}, {0, 0, 0, 0, bad}},
-		abi.SysPselect6: {{1, bad, 0, 0, 0, 0}, {0, 0, 0, 0, bad, 0}, {0, 0, 0, 0, 0, bad}},
+		abi.SysSelect:    {{1, bad, 0, 0, 0}, {1, 0, bad, 0, 0}, {1, 0, 0, bad, 0}, {0, 0, 0, 0, bad}},
+		abi.SysPselect6:  {{1, bad, 0, 0, 0, 0}, {0, 0, 0, 0, bad, 0}, {0, 0, 0, 0, 0, bad}},
+		abi.SysNanosleep: {{bad, 0}}, abi.SysClockNanosleep: {{abi.CLOCK_MONOTONIC, 0, bad, 0}}, abi.SysClockGettime: {{0, bad}}, abi.SysClockGetres: {{0, bad}},
+		abi.SysGettimeofday: {{bad, 0}, {0, bad}}, abi.SysTime: {{bad}}, abi.SysTimes: {{bad}}, abi.SysGetrusage: {{0, bad}},
+		abi.SysUname: {{bad}}, abi.SysSysinfo: {{bad}}, abi.SysGetrandom: {{bad, 16, 0}}, abi.SysSchedGetaffinity: {{0, 8, bad}},
+		abi.SysGetrlimit: {{abi.RLIMIT_STACK, bad}}, abi.SysSetrlimit: {{abi.RLIMIT_STACK, bad}}, abi.SysPrlimit64: {{0, abi.RLIMIT_STACK, bad, 0}, {0, abi.RLIMIT_STACK, 0, bad}},
+		abi.SysGetresuid: {{bad, dataBase, dataBase}, {dataBase, dataBase, bad}}, abi.SysGetresgid: {{dataBase, bad, dataBase}},
+		abi.SysMincore: {{dataBase, mm.PageSize, bad}}, abi.SysGetitimer: {{0, bad}}, abi.SysSetitimer: {{0, bad, 0}, {0, 0, bad}},
+		abi.SysPrctl: {{abi.PR_SET_NAME, bad}, {abi.PR_GET_NAME, bad}},
 	}
 	atGate(t, func(g *gate) {
 		g.expect(0, abi.SysOpen, "f", create, 0o600)
 		g.expect(4, abi.SysWrite, 0, dataBase, 4)
 		g.expect(1, abi.SysOpen, "/", 0, 0)
 		g.expect(0, abi.SysSymlink, "./f", "link")
-		for _, c := range append(append([]call{}, fileCalls...), pathCalls...) {
-			for _, args := range calls[c.nr] {
+		for _, c := range TestedCalls {
+			for _, args := range calls[c.Nr] {
 				for _, wild := range []uint64{1, dataBase - 8, dataBase + mm.PageSize - 1, uint64(mm.UserEnd) - 1, 1 << 47, 1 << 63, 0xffff800000001000, ^uint64(0)} {
 					g.expect(0, abi.SysLseek, 0, 0, abi.SEEK_SET)
 					list := append([]any{}, args...)
@@ -460,29 +467,36 @@ func TestWildPointersAreEFAULT(t *testing.T) {
 							list[i] = wild
 						}
 					}
-					if strings.HasPrefix(c.name, "get") || c.nr == abi.SysWrite || c.nr == abi.SysPwrite64 || c.nr == abi.SysRead || c.nr == abi.SysPread64 {
+					if strings.HasPrefix(c.Name, "get") || c.Nr == abi.SysMincore || c.Nr == abi.SysWrite || c.Nr == abi.SysPwrite64 || c.Nr == abi.SysRead || c.Nr == abi.SysPread64 {
 						if wild == dataBase+mm.PageSize-1 {
 							continue // the first byte is good
 						}
 					}
 					if wild == dataBase+mm.PageSize-1 {
-						must(g.T, g.p.copyOut(wild, []byte{'x'})) // a string without an end
+						must(g.T, g.p.CopyOut(wild, []byte{'x'})) // a string without an end
 					}
-					g.expect(abi.EFAULT, c.nr, list...)
+					g.expect(abi.EFAULT, c.Nr, list...)
 				}
 			}
-			if len(calls[c.nr]) == 0 && !pointerless[c.nr] {
-				g.Errorf("%s: no wild pointers are tried", c.name)
+			if len(calls[c.Nr]) == 0 && !pointerless[c.Nr] {
+				g.Errorf("%s: no wild pointers are tried", c.Name)
 			}
 		}
 	})
 }
 
-// pointerless are the file calls that take no pointers.
+// pointerless are the calls that take no pointers, or do not look at them.
 var pointerless = map[int]bool{
 	abi.SysClose: true, abi.SysLseek: true, abi.SysDup: true, abi.SysDup2: true, abi.SysDup3: true, abi.SysFcntl: true, abi.SysSendfile: true,
 	abi.SysFtruncate: true, abi.SysFsync: true, abi.SysFdatasync: true, abi.SysSyncfs: true, abi.SysSync: true, abi.SysFchmod: true,
 	abi.SysFchown: true, abi.SysFchdir: true, abi.SysUmask: true,
+	abi.SysGetpid: true, abi.SysGettid: true, abi.SysGetppid: true, abi.SysGetpgrp: true, abi.SysGetpgid: true, abi.SysGetsid: true,
+	abi.SysGetuid: true, abi.SysGeteuid: true, abi.SysGetgid: true, abi.SysGetegid: true, abi.SysGetgroups: true, abi.SysSetgroups: true,
+	abi.SysSetuid: true, abi.SysSetgid: true, abi.SysSetreuid: true, abi.SysSetregid: true, abi.SysSetresuid: true, abi.SysSetresgid: true,
+	abi.SysMadvise: true, abi.SysMsync: true, abi.SysMlock: true, abi.SysMunlock: true, abi.SysAlarm: true, abi.SysReboot: true, abi.SysGetpriority: true, abi.SysSetpriority: true, abi.SysPersonality: true, abi.SysSetRobustList: true,
+	abi.SysSchedSetaffinity: true, abi.SysSchedGetscheduler: true, abi.SysSchedGetPriorityMax: true, abi.SysSchedGetPriorityMin: true,
+	abi.SysRseq: true, abi.SysClone3: true, abi.SysMembarrier: true, abi.SysPtrace: true, abi.SysRestartSyscall: true,
+	abi.SysSocket: true, abi.SysConnect: true, abi.SysSocketpair: true,
 }
 
 func TestGetdents(t *testing.T) {
@@ -557,7 +571,7 @@ func (g *gate) background(nr int, args ...uint64) *int64 {
 	go func() {
 		g.s.k.Lock()
 		defer g.s.k.Unlock()
-		ret, err := g.s.k.calls[nr].do(g.p, &a)
+		ret, err := g.s.k.calls[nr].Do(g.p, &a)
 		if got = int64(ret); err != nil {
 			got = -int64(errnoOf(err))
 		}
@@ -608,7 +622,7 @@ func TestPoll(t *testing.T) {
 		g.s.end(other)
 		g.expect(0, abi.SysClose, 0)
 		g.put(nil)
-		must(g.T, g.p.copyOut(fds, bytes.Join([][]byte{pollfd(99, 0), pollfd(2, abi.POLLOUT|abi.POLLIN), pollfd(1, abi.POLLOUT)}, nil)))
+		must(g.T, g.p.CopyOut(fds, bytes.Join([][]byte{pollfd(99, 0), pollfd(2, abi.POLLOUT|abi.POLLIN), pollfd(1, abi.POLLOUT)}, nil)))
 		g.expect(3, abi.SysPoll, fds, 3, -1)
 		revents(abi.POLLNVAL, abi.POLLIN|abi.POLLOUT, abi.POLLOUT|abi.POLLERR)
 		g.expect(abi.EINVAL, abi.SysPoll, fds, 1<<20, 0)
@@ -652,7 +666,7 @@ func TestSelect(t *testing.T) {
 			g.Errorf("% x", got)
 		}
 		timeout := g.words(3, 0)
-		must(g.T, g.p.copyOut(r, []byte{1}))
+		must(g.T, g.p.CopyOut(r, []byte{1}))
 		waited := g.background(abi.SysSelect, 1, r, none, none, timeout)
 		g.others(time.Second)
 		g.expect(1, abi.SysWrite, 1, dataBase, 1)
@@ -664,7 +678,7 @@ func TestSelect(t *testing.T) {
 		if g.get(r, 1)[0] != 0 {
 			g.Error("time-out left a bit")
 		}
-		must(g.T, g.p.copyOut(r, []byte{8}))
+		must(g.T, g.p.CopyOut(r, []byte{8}))
 		g.expect(abi.EBADF, abi.SysSelect, 4, r, none, none, none)
 		g.expect(abi.EINVAL, abi.SysSelect, -1, r, none, none, none)
 		g.expect(abi.EINVAL, abi.SysSelect, 0, none, none, none, g.words(0, 1e6))

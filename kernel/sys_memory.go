@@ -6,13 +6,11 @@ import (
 	"yolk/mm"
 )
 
-// memoryCalls are the system calls about the address space; see mm for what
-// they do.
-var memoryCalls = []call{
+// memoryCalls are the system calls that change the address space, see mm for
+// what they do; and futex.
+var memoryCalls = []Call{
 	{abi.SysBrk, "brk", sysBrk}, {abi.SysMmap, "mmap", sysMmap}, {abi.SysMunmap, "munmap", sysMunmap},
 	{abi.SysMprotect, "mprotect", sysMprotect}, {abi.SysMremap, "mremap", sysMremap},
-	{abi.SysMadvise, "madvise", sysMadvise}, {abi.SysMincore, "mincore", sysMincore},
-	{abi.SysMsync, "msync", sysMapped}, {abi.SysMlock, "mlock", sysMapped}, {abi.SysMunlock, "munlock", sysMapped},
 	{abi.SysFutex, "futex", sysFutex},
 }
 
@@ -99,55 +97,4 @@ func sysMremap(p *Process, a *Args) (uint64, error) {
 		MayMove: mayMove, Fixed: fixed, New: mm.VirtAddr(a[4]),
 	})
 	return uint64(va), err
-}
-
-// sysMadvise follows the advice that changes what a program can see; advice
-// about speed alone is taken and forgotten.  MADV_FREE pages may go at any time,
-// at once for instance.
-func sysMadvise(p *Process, a *Args) (uint64, error) {
-	switch int32(a[2]) {
-	case abi.MADV_DONTNEED, abi.MADV_FREE:
-		return 0, p.space.Discard(mm.VirtAddr(a[0]), a[1])
-	case abi.MADV_NORMAL, abi.MADV_RANDOM, abi.MADV_SEQUENTIAL, abi.MADV_WILLNEED,
-		abi.MADV_HUGEPAGE, abi.MADV_NOHUGEPAGE, abi.MADV_COLLAPSE:
-		return sysMapped(p, a)
-	}
-	return 0, abi.EINVAL
-}
-
-// sysMapped is for calls that have nothing to do where there is neither swap
-// nor a disk behind the page cache, but answer ENOMEM for a range with holes.
-func sysMapped(p *Process, a *Args) (uint64, error) {
-	va, end := mm.VirtAddr(a[0]), mm.VirtAddr(a[0]+a[1])
-	if va.Offset() != 0 || end < va {
-		return 0, abi.EINVAL
-	}
-	for va < end {
-		r := p.space.Lookup(va)
-		if r == nil {
-			return 0, abi.ENOMEM
-		}
-		va = r.End
-	}
-	return 0, nil
-}
-
-// sysMincore tells which pages of a range are present, a byte each (mincore(2)).
-func sysMincore(p *Process, a *Args) (uint64, error) {
-	if _, err := sysMapped(p, a); err != nil {
-		return 0, err
-	}
-	for va, end, out := a[0], a[0]+a[1], a[2]; va < end; {
-		b := p.kernel.scratch[:min((end-va+mm.PageSize-1)/mm.PageSize, uint64(len(p.kernel.scratch)))]
-		for i := range b {
-			e, _ := p.space.Entry(mm.VirtAddr(va))
-			b[i] = byte(e & mm.Present)
-			va += mm.PageSize
-		}
-		if err := p.copyOut(out, b); err != nil {
-			return 0, err
-		}
-		out += uint64(len(b))
-	}
-	return 0, nil
 }

@@ -7,15 +7,13 @@ import (
 	"yolk/kernel/abi"
 )
 
-// signalCalls are the system calls about signals, and the alarm.
-var signalCalls = []call{
+// signalCalls are the system calls about signals.
+var signalCalls = []Call{
 	{abi.SysKill, "kill", sysKill}, {abi.SysTkill, "tkill", sysTkill}, {abi.SysTgkill, "tgkill", sysTgkill},
 	{abi.SysRtSigaction, "rt_sigaction", sysRtSigaction}, {abi.SysRtSigprocmask, "rt_sigprocmask", sysRtSigprocmask},
 	{abi.SysRtSigpending, "rt_sigpending", sysRtSigpending}, {abi.SysRtSigsuspend, "rt_sigsuspend", sysRtSigsuspend},
 	{abi.SysRtSigtimedwait, "rt_sigtimedwait", sysRtSigtimedwait}, {abi.SysRtSigreturn, "rt_sigreturn", sysRtSigreturn},
 	{abi.SysSigaltstack, "sigaltstack", sysSigaltstack}, {abi.SysPause, "pause", sysPause},
-	{abi.SysAlarm, "alarm", sysAlarm}, {abi.SysGetitimer, "getitimer", sysGetitimer},
-	{abi.SysSetitimer, "setitimer", sysSetitimer}, {abi.SysRestartSyscall, "restart_syscall", refuse(abi.EINTR)},
 }
 
 // sysKill sends a signal to the processes that pid names (kill(2)):
@@ -78,8 +76,8 @@ func (p *Process) sendTo(q *Process, sig uint64, code int32) (uint64, error) {
 
 // maySignal reports whether p's user may signal q (kill(2)).
 func (p *Process) maySignal(q *Process) bool {
-	u, v := p.uid, q.uid
-	return u.effective == 0 || u.effective == v.real || u.effective == v.saved || u.real == v.real || u.real == v.saved
+	u, v := p.UID, q.UID
+	return u.Effective == 0 || u.Effective == v.Real || u.Effective == v.Saved || u.Real == v.Real || u.Real == v.Saved
 }
 
 func sysRtSigaction(p *Process, a *Args) (uint64, error) {
@@ -90,7 +88,7 @@ func sysRtSigaction(p *Process, a *Args) (uint64, error) {
 	old := p.actions[sig]
 	if a[1] != 0 {
 		var b [abi.SigactionSize]byte
-		if err := p.copyIn(b[:], a[1]); err != nil {
+		if err := p.CopyIn(b[:], a[1]); err != nil {
 			return 0, err
 		}
 		p.actions[sig] = action{le.Uint64(b[:]), le.Uint64(b[8:]), le.Uint64(b[16:]), le.Uint64(b[24:])}
@@ -98,7 +96,7 @@ func sysRtSigaction(p *Process, a *Args) (uint64, error) {
 			p.pending &^= sigBit(sig) // even a blocked one (sigaction(2))
 		}
 	}
-	return 0, p.copyOutWords(a[2], old.handler, old.flags, old.restorer, old.mask)
+	return 0, p.CopyOutWords(a[2], old.handler, old.flags, old.restorer, old.mask)
 }
 
 // copyInSet reads a sigset_t of the given size.
@@ -107,7 +105,7 @@ func (p *Process) copyInSet(va, size uint64) (uint64, error) {
 		return 0, abi.EINVAL
 	}
 	var b [abi.SigsetSize]byte
-	err := p.copyIn(b[:], va)
+	err := p.CopyIn(b[:], va)
 	return binary.LittleEndian.Uint64(b[:]), err
 }
 
@@ -130,30 +128,33 @@ func sysRtSigprocmask(p *Process, a *Args) (uint64, error) {
 		p.blocked = set &^ unblockable
 		p.recheck()
 	}
-	return 0, p.copyOutWords(a[2], old)
+	return 0, p.CopyOutWords(a[2], old)
 }
 
 func sysRtSigpending(p *Process, a *Args) (uint64, error) {
 	if a[1] > abi.SigsetSize {
 		return 0, abi.EINVAL
 	}
-	return 0, p.copyOut(a[0], binary.LittleEndian.AppendUint64(nil, p.pending&p.blocked)[:a[1]])
+	return 0, p.CopyOut(a[0], binary.LittleEndian.AppendUint64(nil, p.pending&p.blocked)[:a[1]])
 }
 
-// useMask makes set the blocked signals until the system call in progress is
-// over; a handler that it lets through runs under set and returns to the mask
-// of before.
-func (p *Process) useMask(set uint64) {
-	p.saved, p.hasSaved, p.attention = p.blocked, true, true
-	p.blocked = set &^ unblockable
+// UseMask makes the signal set at va, of the given size, the blocked signals
+// until the system call in progress is over; a handler that it lets through runs
+// under that set and returns to the mask of before (sigsuspend(2), ppoll(2)).
+// The error is EINVAL or mm.ErrFault.
+func (p *Process) UseMask(va, size uint64) error {
+	set, err := p.copyInSet(va, size)
+	if err == nil {
+		p.saved, p.hasSaved, p.attention = p.blocked, true, true
+		p.blocked = set &^ unblockable
+	}
+	return err
 }
 
 func sysRtSigsuspend(p *Process, a *Args) (uint64, error) {
-	set, err := p.copyInSet(a[0], a[1])
-	if err != nil {
+	if err := p.UseMask(a[0], a[1]); err != nil {
 		return 0, err
 	}
-	p.useMask(set)
 	return sysPause(p, a)
 }
 
@@ -168,7 +169,7 @@ func sysRtSigtimedwait(p *Process, a *Args) (uint64, error) {
 	set, err := p.copyInSet(a[0], a[3])
 	if err == nil && a[2] != 0 {
 		var span int64
-		span, err = p.copyInTime(a[2])
+		span, err = p.CopyInTime(a[2])
 		deadline = after(p.kernel.machine.Nanotime(), span)
 	}
 	p.awaited = set &^ unblockable
@@ -178,7 +179,7 @@ func sysRtSigtimedwait(p *Process, a *Args) (uint64, error) {
 			p.pending &^= sigBit(sig)
 			var b [abi.SiginfoSize]byte
 			p.infos[sig].encode(b[:], sig)
-			return uint64(sig), p.copyOutMaybe(a[1], b[:])
+			return uint64(sig), p.CopyOutMaybe(a[1], b[:])
 		}
 		if p.kernel.machine.Nanotime() >= deadline {
 			return 0, abi.EAGAIN
@@ -194,14 +195,14 @@ func sysSigaltstack(p *Process, a *Args) (uint64, error) {
 	var old, b [abi.StackTSize]byte
 	p.encodeAltStack(old[:])
 	if a[0] != 0 {
-		if err := p.copyIn(b[:], a[0]); err != nil {
+		if err := p.CopyIn(b[:], a[0]); err != nil {
 			return 0, err
 		}
 		if err := p.setAltStack(b[:]); err != nil {
 			return 0, err
 		}
 	}
-	return 0, p.copyOutMaybe(a[1], old[:])
+	return 0, p.CopyOutMaybe(a[1], old[:])
 }
 
 // alarm is ITIMER_REAL (setitimer(2)); times are Machine.Nanotime's.
@@ -210,48 +211,17 @@ type alarm struct {
 	timer     *time.Timer
 }
 
-func sysAlarm(p *Process, a *Args) (uint64, error) {
-	left, _ := p.alarmLeft()
-	p.setAlarm(int64(uint32(a[0]))*1e9, 0)
-	return uint64(left+999_999_999) / 1e9, nil
-}
-
-func sysGetitimer(p *Process, a *Args) (uint64, error) {
-	if a[0] != abi.ITIMER_REAL {
-		return 0, abi.EINVAL // there is no profiling clock
-	}
-	left, every := p.alarmLeft()
-	return 0, p.copyOut(a[1], abi.AppendTimeval(abi.AppendTimeval(nil, every), left))
-}
-
-func sysSetitimer(p *Process, a *Args) (uint64, error) {
-	var b [abi.ItimervalSize]byte
-	if a[1] != 0 {
-		if err := p.copyIn(b[:], a[1]); err != nil {
-			return 0, err
-		}
-	}
-	every, ok1 := timeval(b[:])
-	first, ok2 := timeval(b[16:])
-	if !ok1 || !ok2 || a[0] != abi.ITIMER_REAL {
-		return 0, abi.EINVAL
-	}
-	left, oldEvery := p.alarmLeft()
-	p.setAlarm(first, every)
-	return 0, p.copyOutMaybe(a[2], abi.AppendTimeval(abi.AppendTimeval(nil, oldEvery), left))
-}
-
-// alarmLeft returns the time until SIGALRM and its interval; 0 is off.
-func (p *Process) alarmLeft() (left, every int64) {
+// Alarm returns the nanoseconds until SIGALRM, and its interval; 0 is off.
+func (p *Process) Alarm() (left, every int64) {
 	if p.alarm.at == 0 {
 		return 0, 0
 	}
 	return max(p.alarm.at-p.kernel.machine.Nanotime(), 1), p.alarm.every
 }
 
-// setAlarm has SIGALRM sent after first nanoseconds, then at every interval;
+// SetAlarm has SIGALRM sent after first nanoseconds, then at every interval;
 // first 0 turns it off.
-func (p *Process) setAlarm(first, every int64) {
+func (p *Process) SetAlarm(first, every int64) {
 	if p.alarm.timer != nil {
 		p.alarm.timer.Stop()
 	}
@@ -266,7 +236,7 @@ func (p *Process) setAlarm(first, every int64) {
 		defer p.kernel.Unlock()
 		if p.alarm.at == at { // else it was set anew while this function waited for the lock
 			p.signal(abi.SIGALRM, sigInfo{code: abi.SI_KERNEL})
-			p.setAlarm(p.alarm.every, p.alarm.every)
+			p.SetAlarm(p.alarm.every, p.alarm.every)
 		}
 	})
 }

@@ -13,17 +13,18 @@ import (
 // (syscall(2)).
 type Args [6]uint64
 
-// call is one system call.  What do returns goes to RAX; of an error, the
-// negated errno.
-type call struct {
-	nr   int
-	name string
-	do   func(p *Process, a *Args) (uint64, error)
+// Call is one system call.  What Do returns goes to RAX; of an error, which is
+// an abi.Errno or a reason of mm, vfs or elf, the negated errno.  Do is called
+// with the kernel lock held, and may use the arguments for itself.
+type Call struct {
+	Nr   int // abi.Sys…
+	Name string
+	Do   func(p *Process, a *Args) (uint64, error)
 }
 
 // syscall carries out the system call that the trap frame asks for.
 //
-// WHY the arguments live in the Process: do is called through a table, so the
+// WHY the arguments live in the Process: Do is called through a table, so the
 // compiler could not keep them on the stack, and a null system call must not
 // allocate.
 func (p *Process) syscall() {
@@ -34,12 +35,12 @@ func (p *Process) syscall() {
 	if k.trace.On(trace.ClassSyscall) {
 		k.trace.Emit(trace.Event{Kind: trace.Syscall, VA: nr, Aux: f.RDI})
 	}
-	if nr >= abi.SysCount || k.calls[nr].do == nil {
+	if nr >= abi.SysCount || k.calls[nr].Do == nil {
 		k.logUnknown(nr)
 		f.RAX = errnoValue(abi.ENOSYS)
 		return
 	}
-	ret, err := k.calls[nr].do(p, a)
+	ret, err := k.calls[nr].Do(p, a)
 	if err != nil {
 		if err == vfs.ErrInterrupted {
 			p.interruptedCall = int(nr)
@@ -72,29 +73,29 @@ var neverRestarted = map[int]bool{
 	abi.SysPoll: true, abi.SysPpoll: true, abi.SysSelect: true, abi.SysPselect6: true,
 }
 
-// copyIn fills b from user memory at va; the error is mm.ErrFault.
-func (p *Process) copyIn(b []byte, va uint64) error {
+// CopyIn fills b from user memory at va; the error is mm.ErrFault.
+func (p *Process) CopyIn(b []byte, va uint64) error {
 	return p.space.CopyIn(b, mm.VirtAddr(va))
 }
 
-// copyOut writes b to user memory at va; the error is mm.ErrFault.
-func (p *Process) copyOut(va uint64, b []byte) error {
+// CopyOut writes b to user memory at va; the error is mm.ErrFault.
+func (p *Process) CopyOut(va uint64, b []byte) error {
 	return p.space.CopyOut(mm.VirtAddr(va), b)
 }
 
-// copyOutMaybe is copyOut for results that a nil pointer declines.
-func (p *Process) copyOutMaybe(va uint64, b []byte) error {
+// CopyOutMaybe is CopyOut for results that a nil pointer declines.
+func (p *Process) CopyOutMaybe(va uint64, b []byte) error {
 	if va == 0 {
 		return nil
 	}
-	return p.copyOut(va, b)
+	return p.CopyOut(va, b)
 }
 
-// copyOutWords is copyOutMaybe for 64-bit words.
-func (p *Process) copyOutWords(va uint64, words ...uint64) error {
-	b := p.kernel.scratch[:0]
+// CopyOutWords is CopyOutMaybe for 64-bit words.
+func (p *Process) CopyOutWords(va uint64, words ...uint64) error {
+	b := p.Scratch()
 	for _, w := range words {
 		b = binary.LittleEndian.AppendUint64(b, w)
 	}
-	return p.copyOutMaybe(va, b)
+	return p.CopyOutMaybe(va, b)
 }

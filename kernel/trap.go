@@ -27,10 +27,20 @@ func (p *Process) trap() {
 //	BusAdrErr     SIGBUS, BUS_ADRERR
 //	OutOfMemory   SIGKILL: the access can neither be done nor be explained
 //	any other     none: the page is there now
+//
+// WHY a fault without the U bit is not mm's: the program made the processor
+// access memory with the kernel's rights (SDM 3A §4.6.1, implicit supervisor-mode
+// accesses), and SMAP forbids that whatever the entry says.  Found to be in
+// order by mm, it would come back for ever.
 func (p *Process) pageFault() {
 	f := p.frame
 	p.usage.MinorFaults++
-	decision, err := p.space.Fault(mm.VirtAddr(f.CR2), mm.FaultCode(f.Error))
+	code := mm.FaultCode(f.Error)
+	if code&mm.FaultUser == 0 {
+		p.fault(abi.SIGSEGV, abi.SEGV_ACCERR, f.CR2)
+		return
+	}
+	decision, err := p.space.Fault(mm.VirtAddr(f.CR2), code)
 	if err == nil {
 		return
 	}

@@ -100,7 +100,12 @@ func (as *AddressSpace) sharePages(child *AddressSpace, r *Region) (marked bool)
 		src, stop := as.stretch(va, r.End)
 		if len(src) > 0 {
 			dst := child.table(va)[va.Index(1):][:len(src)]
-			for i, e := range src {
+			for i := 0; i < len(src); i++ {
+				if i+3 < len(src) && src[i]|src[i+1]|src[i+2]|src[i+3] == 0 {
+					i += 3 // most of a table is empty
+					continue
+				}
+				e := src[i]
 				if !e.Present() {
 					continue
 				}

@@ -92,7 +92,7 @@ func (as *AddressSpace) Drop() {
 		if i+1 < n {
 			next = as.regions.at(i + 1).Start
 		}
-		as.zap(r.Start, r.End)
+		as.abandon(r.Start, r.End)
 		as.prune(r.Start, r.End, 0, next)
 	}
 	as.freedTable(as.root, 0, topLevel)
@@ -216,11 +216,26 @@ func (as *AddressSpace) Resident() int {
 //	}
 func (as *AddressSpace) stretch(va, end VirtAddr) ([]PTE, VirtAddr) {
 	pt, stop := as.find(va)
-	stop = min(stop, end)
 	if pt == nil {
-		return nil, stop
+		return nil, as.emptyEnd(va, end)
 	}
+	stop = min(stop, end)
 	return pt[va.Index(1):][:(stop-va)/PageSize], stop
+}
+
+// emptyEnd returns where the run of empty entries ends that va's first empty
+// entry, on the way down from the root, belongs to, but end at most.  A
+// reservation of many GiB is passed over entry by entry instead of walk by walk.
+func (as *AddressSpace) emptyEnd(va, end VirtAddr) VirtAddr {
+	t, level := as.mem.Phys.Table(as.root), topLevel
+	for e := t[va.Index(level)]; e.Present(); e = t[va.Index(level)] {
+		t, level = as.mem.Phys.Table(e.Frame()), level-1
+	}
+	stop := spanEnd(va, level)
+	for i := va.Index(level) + 1; stop < end && i < Entries && t[i] == 0; i++ {
+		stop += span(level)
+	}
+	return min(stop, end)
 }
 
 // find returns the PT that covers va, or nil where none is, and the end of the
@@ -290,6 +305,29 @@ func (as *AddressSpace) freedTable(f Frame, va VirtAddr, level int) {
 	m.Counters.TablesFreed++
 	if m.Log.On(trace.ClassTable) {
 		m.Log.Emit(trace.Event{Kind: trace.TableFree, VA: uint64(va), Old: uint64(f), Aux: uint64(level)})
+	}
+}
+
+// abandon puts the frames of [va, end) of a space that has no users any more.
+//
+// WHY not zap: nobody translates through these tables again, so there is
+// nothing to flush before the frames go, nor entries to empty: exit is half the
+// cost of fork.
+func (as *AddressSpace) abandon(va, end VirtAddr) {
+	frames := as.mem.Frames
+	for va < end {
+		ptes, stop := as.stretch(va, end)
+		for len(ptes) > 0 {
+			if len(ptes) >= 4 && ptes[0]|ptes[1]|ptes[2]|ptes[3] == 0 {
+				ptes = ptes[4:]
+				continue
+			}
+			if e := ptes[0]; e.Present() {
+				frames.Put(e.Frame())
+			}
+			ptes = ptes[1:]
+		}
+		va = stop
 	}
 }
 

@@ -77,7 +77,7 @@ const (
 
 // Features are the processor's abilities that Yolk uses or asks for.
 type Features struct {
-	NX, SMEP, SMAP, UMIP, RDRAND, Syscall, GiantPages, FXSR bool
+	NX, SMEP, SMAP, UMIP, RDRAND, Syscall, FXSR bool
 }
 
 // Detect reads the processor's features (SDM 2A, CPUID).
@@ -96,7 +96,6 @@ func Detect() Features {
 		_, _, _, edx = CPUID(0x80000001, 0)
 		f.NX = edx>>20&1 != 0
 		f.Syscall = edx>>11&1 != 0
-		f.GiantPages = edx>>26&1 != 0
 	}
 	return f
 }

@@ -64,6 +64,9 @@ const (
 	RUSAGE_SELF, RUSAGE_CHILDREN, RUSAGE_THREAD                                               = 0, -1, 1
 )
 
+// ClockTicks is the unit of times(2), a second's worth (sysconf(3), _SC_CLK_TCK).
+const ClockTicks = 100
+
 // Entries of the auxiliary vector (getauxval(3)).
 const (
 	AT_NULL, AT_PHDR, AT_PHENT, AT_PHNUM, AT_PAGESZ, AT_BASE, AT_FLAGS = 0, 3, 4, 5, 6, 7, 8
@@ -106,6 +109,19 @@ func AppendTimespec(b []byte, ns int64) []byte {
 
 // Timespec decodes struct timespec into its two fields.
 func Timespec(b []byte) (sec, nsec int64) { return int64(le.Uint64(b)), int64(le.Uint64(b[8:])) }
+
+// TimespecSpan decodes struct timespec, a span of time, as nanoseconds; a span
+// that does not fit is as long as can be.  ok is false if it is malformed.
+func TimespecSpan(b []byte) (ns int64, ok bool) { return span(b, 1) }
+
+// TimevalSpan is TimespecSpan for struct timeval.
+func TimevalSpan(b []byte) (ns int64, ok bool) { return span(b, 1e3) }
+
+// span decodes seconds and parts of unit nanoseconds.
+func span(b []byte, unit int64) (ns int64, ok bool) {
+	sec, part := Timespec(b)
+	return min(sec, 1<<33)*1e9 + part*unit, sec >= 0 && part >= 0 && part < 1e9/unit
+}
 
 // AppendTimeval appends ns, nanoseconds, as struct timeval.
 func AppendTimeval(b []byte, ns int64) []byte {

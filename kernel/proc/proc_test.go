@@ -15,6 +15,7 @@ import (
 	"yolk/arch/amd64"
 	"yolk/kernel"
 	"yolk/kernel/abi"
+	"yolk/kernel/calls"
 	"yolk/kernel/fs"
 	"yolk/kernel/pipe"
 	"yolk/kernel/scripted"
@@ -80,7 +81,7 @@ func inWorld(t *testing.T, test func(w *world)) {
 			t.Fatal(err)
 		}
 		x := vfs.NewContext(vfs.NewSystem(64, pipes), tree.Root())
-		k := kernel.New(kernel.Config{Machine: m, Memory: mem, Log: log, Budget: budget})
+		k := kernel.New(kernel.Config{Machine: m, Memory: mem, Log: log, Budget: budget, Calls: calls.All()})
 		w := &world{T: t, proc: New(Config{Kernel: k, Names: x, Uptime: m.Nanotime, Walltime: m.Walltime, Cmdline: "quiet x=1"})}
 		w.c = vfstest.New(new(sync.Mutex), 1)
 		w.files(x)

@@ -1,6 +1,7 @@
-package kernel
+package calls
 
 import (
+	"yolk/kernel"
 	"yolk/kernel/abi"
 	"yolk/kernel/vfs"
 	"yolk/mm"
@@ -62,7 +63,7 @@ const atCwd = 1<<64 + abi.AT_FDCWD
 // descriptor before them; more are arguments after them.
 func fromCwd(do doer, n int, more ...uint64) doer {
 	at := adapt(do, n+1, more...)
-	return func(p *Process, a *Args) (uint64, error) {
+	return func(p *kernel.Process, a *kernel.Args) (uint64, error) {
 		copy(a[1:], a[:n])
 		a[0] = atCwd
 		return at(p, a)
@@ -72,20 +73,20 @@ func fromCwd(do doer, n int, more ...uint64) doer {
 // betweenCwd makes a call of two paths out of one that takes a directory
 // descriptor before each.
 func betweenCwd(do doer) doer {
-	return func(p *Process, a *Args) (uint64, error) {
-		*a = Args{atCwd, a[0], atCwd, a[1]}
+	return func(p *kernel.Process, a *kernel.Args) (uint64, error) {
+		*a = kernel.Args{atCwd, a[0], atCwd, a[1]}
 		return do(p, a)
 	}
 }
 
 // placeOp does something with the file at a place; a are the call's arguments
 // behind those that say which.
-type placeOp func(p *Process, at vfs.Place, a []uint64) error
+type placeOp func(p *kernel.Process, at vfs.Place, a []uint64) error
 
 // byPath makes a call (path, …).
 func byPath(do placeOp, how vfs.How) doer {
-	return func(p *Process, a *Args) (uint64, error) {
-		at, err := p.walk(atCwd, a[0], how)
+	return func(p *kernel.Process, a *kernel.Args) (uint64, error) {
+		at, err := walk(p, atCwd, a[0], how)
 		if err != nil {
 			return 0, err
 		}
@@ -95,7 +96,7 @@ func byPath(do placeOp, how vfs.How) doer {
 
 // byFD makes a call (fd, …).
 func byFD(do placeOp) doer {
-	return onFile(func(p *Process, d *vfs.Description, a *Args) (uint64, error) {
+	return onFile(func(p *kernel.Process, d *vfs.Description, a *kernel.Args) (uint64, error) {
 		return 0, do(p, d.Place, a[1:])
 	})
 }
@@ -104,8 +105,8 @@ func byFD(do placeOp) doer {
 // Of the flags it heeds AT_SYMLINK_NOFOLLOW and AT_EMPTY_PATH, and lets those in
 // also pass.
 func byPathAt(do placeOp, n int, also uint64) doer {
-	return func(p *Process, a *Args) (uint64, error) {
-		at, err := p.walkAt(a[0], a[1], a[2+n], also)
+	return func(p *kernel.Process, a *kernel.Args) (uint64, error) {
+		at, err := walkAt(p, a[0], a[1], a[2+n], also)
 		if err != nil {
 			return 0, err
 		}
@@ -114,17 +115,17 @@ func byPathAt(do placeOp, n int, also uint64) doer {
 }
 
 // path copies a path in.
-func (p *Process) path(va uint64) (string, error) {
-	return p.space.CopyInString(mm.VirtAddr(va), abi.PATH_MAX)
+func path(p *kernel.Process, va uint64) (string, error) {
+	return p.Space().CopyInString(mm.VirtAddr(va), abi.PATH_MAX)
 }
 
 // base returns the directory that a relative path begins at; nil is the working
 // directory.
-func (p *Process) base(fd uint64, path string) (vfs.Dir, error) {
+func base(p *kernel.Process, fd uint64, path string) (vfs.Dir, error) {
 	if int32(fd) == abi.AT_FDCWD || path != "" && path[0] == '/' {
 		return nil, nil
 	}
-	d, err := p.file(fd)
+	d, err := file(p, fd)
 	if err != nil {
 		return nil, err
 	}
@@ -135,12 +136,12 @@ func (p *Process) base(fd uint64, path string) (vfs.Dir, error) {
 }
 
 // walk resolves the path at va from the directory fd.
-func (p *Process) walk(fd, va uint64, how vfs.How) (vfs.Place, error) {
-	path, err := p.path(va)
+func walk(p *kernel.Process, fd, va uint64, how vfs.How) (vfs.Place, error) {
+	path, err := path(p, va)
 	if err != nil {
 		return vfs.Place{}, err
 	}
-	base, err := p.base(fd, path)
+	base, err := base(p, fd, path)
 	if err != nil {
 		return vfs.Place{}, err
 	}
@@ -148,31 +149,31 @@ func (p *Process) walk(fd, va uint64, how vfs.How) (vfs.Place, error) {
 }
 
 // walkAt is walk as the flags of the …at calls have it.
-func (p *Process) walkAt(fd, va, flags, also uint64) (vfs.Place, error) {
+func walkAt(p *kernel.Process, fd, va, flags, also uint64) (vfs.Place, error) {
 	if uint32(flags)&^uint32(also|abi.AT_SYMLINK_NOFOLLOW|abi.AT_EMPTY_PATH) != 0 {
 		return vfs.Place{}, abi.EINVAL
 	}
 	if flags&abi.AT_EMPTY_PATH != 0 {
-		switch path, err := p.path(va); {
+		switch path, err := path(p, va); {
 		case err != nil:
 			return vfs.Place{}, err
 		case path == "":
-			return p.placeOf(fd)
+			return placeOf(p, fd)
 		}
 	}
 	how := vfs.How(0)
 	if flags&abi.AT_SYMLINK_NOFOLLOW != 0 {
 		how = vfs.NoFollow
 	}
-	return p.walk(fd, va, how)
+	return walk(p, fd, va, how)
 }
 
 // placeOf returns where a descriptor was opened, or the working directory.
-func (p *Process) placeOf(fd uint64) (vfs.Place, error) {
+func placeOf(p *kernel.Process, fd uint64) (vfs.Place, error) {
 	if int32(fd) == abi.AT_FDCWD {
 		return vfs.Place{Node: p.FS.Cwd}, nil
 	}
-	d, err := p.file(fd)
+	d, err := file(p, fd)
 	if err != nil {
 		return vfs.Place{}, err
 	}
@@ -181,8 +182,8 @@ func (p *Process) placeOf(fd uint64) (vfs.Place, error) {
 
 // newName resolves a path that is to be made: its last component must not
 // exist, nor end in a slash unless a directory is to be made.
-func (p *Process) newName(fd, va uint64, dir bool) (vfs.Place, error) {
-	at, err := p.walk(fd, va, vfs.NoFollow|vfs.MayLack)
+func newName(p *kernel.Process, fd, va uint64, dir bool) (vfs.Place, error) {
+	at, err := walk(p, fd, va, vfs.NoFollow|vfs.MayLack)
 	switch {
 	case err != nil:
 	case at.Node != nil:
@@ -193,14 +194,14 @@ func (p *Process) newName(fd, va uint64, dir bool) (vfs.Place, error) {
 	return at, err
 }
 
-func stat(p *Process, at vfs.Place, a []uint64) error {
+func stat(p *kernel.Process, at vfs.Place, a []uint64) error {
 	st := at.Node.Stat()
-	return p.copyOut(a[0], st.Append(p.kernel.scratch[:0]))
+	return p.CopyOut(a[0], st.Append(p.Scratch()))
 }
 
 // access answers for root: everything but the execution of what nobody may
 // execute (access(2)).
-func access(_ *Process, at vfs.Place, a []uint64) error {
+func access(_ *kernel.Process, at vfs.Place, a []uint64) error {
 	if a[0]&^(abi.R_OK|abi.W_OK|abi.X_OK) != 0 {
 		return abi.EINVAL
 	}
@@ -211,7 +212,7 @@ func access(_ *Process, at vfs.Place, a []uint64) error {
 	return nil
 }
 
-func chmod(p *Process, at vfs.Place, a []uint64) error {
+func chmod(p *kernel.Process, at vfs.Place, a []uint64) error {
 	if _, isLink := at.Node.(vfs.Symlink); isLink {
 		return abi.EOPNOTSUPP
 	}
@@ -219,7 +220,7 @@ func chmod(p *Process, at vfs.Place, a []uint64) error {
 }
 
 // chown leaves an owner as it is where −1 is given (chown(2)).
-func chown(p *Process, at vfs.Place, a []uint64) error {
+func chown(p *kernel.Process, at vfs.Place, a []uint64) error {
 	attr := vfs.Attr{UID: uint32(a[0]), GID: uint32(a[1])}
 	if int32(a[0]) != -1 {
 		attr.Set |= vfs.SetUID
@@ -230,7 +231,7 @@ func chown(p *Process, at vfs.Place, a []uint64) error {
 	return at.Node.SetAttr(p, attr)
 }
 
-func truncate(p *Process, at vfs.Place, a []uint64) error {
+func truncate(p *kernel.Process, at vfs.Place, a []uint64) error {
 	_, isDir := at.Node.(vfs.Dir)
 	switch size := int64(a[0]); {
 	case isDir:
@@ -242,17 +243,17 @@ func truncate(p *Process, at vfs.Place, a []uint64) error {
 	}
 }
 
-func statfs(p *Process, at vfs.Place, a []uint64) error {
+func statfs(p *kernel.Process, at vfs.Place, a []uint64) error {
 	st := abi.Statfs{Type: abi.PIPEFS_MAGIC, BlockSize: 4096, NameMax: abi.NAME_MAX}
 	if dir, ok := at.Node.(vfs.Dir); ok {
 		st = dir.Statfs()
 	} else if at.Dir != nil {
 		st = at.Dir.Statfs()
 	}
-	return p.copyOut(a[0], st.Append(p.kernel.scratch[:0]))
+	return p.CopyOut(a[0], st.Append(p.Scratch()))
 }
 
-func chdir(p *Process, at vfs.Place, _ []uint64) error {
+func chdir(p *kernel.Process, at vfs.Place, _ []uint64) error {
 	dir, ok := at.Node.(vfs.Dir)
 	if !ok {
 		return vfs.ErrNotDir
@@ -263,7 +264,7 @@ func chdir(p *Process, at vfs.Place, _ []uint64) error {
 
 // sysGetcwd returns the length with the NUL; the C library makes the pointer of
 // getcwd(3) of it.
-func sysGetcwd(p *Process, a *Args) (uint64, error) {
+func sysGetcwd(p *kernel.Process, a *kernel.Args) (uint64, error) {
 	path, err := p.FS.Path(vfs.Place{Node: p.FS.Cwd})
 	if err != nil {
 		return 0, err
@@ -271,22 +272,22 @@ func sysGetcwd(p *Process, a *Args) (uint64, error) {
 	if uint64(len(path)) >= a[1] {
 		return 0, vfs.ErrRange
 	}
-	return uint64(len(path) + 1), p.copyOut(a[0], append([]byte(path), 0))
+	return uint64(len(path) + 1), p.CopyOut(a[0], append([]byte(path), 0))
 }
 
-func sysUmask(p *Process, a *Args) (uint64, error) {
+func sysUmask(p *kernel.Process, a *kernel.Args) (uint64, error) {
 	old := p.FS.Umask
 	p.FS.Umask = uint32(a[0]) & 0o777
 	return uint64(old), nil
 }
 
 // sysUtimensat takes a null path for the descriptor itself (utimensat(2)).
-func sysUtimensat(p *Process, a *Args) (uint64, error) {
+func sysUtimensat(p *kernel.Process, a *kernel.Args) (uint64, error) {
 	now := p.Now()
 	attr := vfs.Attr{Set: vfs.SetAtime | vfs.SetMtime, Atime: now, Mtime: now}
 	if a[2] != 0 {
 		var b [2 * abi.TimespecSize]byte
-		if err := p.copyIn(b[:], a[2]); err != nil {
+		if err := p.CopyIn(b[:], a[2]); err != nil {
 			return 0, err
 		}
 		if !stamp(b[:], &attr, &attr.Atime, vfs.SetAtime) || !stamp(b[abi.TimespecSize:], &attr, &attr.Mtime, vfs.SetMtime) {
@@ -295,9 +296,9 @@ func sysUtimensat(p *Process, a *Args) (uint64, error) {
 	}
 	at, err := vfs.Place{}, error(nil)
 	if a[1] == 0 && int32(a[0]) != abi.AT_FDCWD {
-		at, err = p.placeOf(a[0])
+		at, err = placeOf(p, a[0])
 	} else {
-		at, err = p.walkAt(a[0], a[1], a[3], 0)
+		at, err = walkAt(p, a[0], a[1], a[3], 0)
 	}
 	if err != nil || attr.Set == 0 {
 		return 0, err
@@ -325,7 +326,7 @@ const openFlags = abi.O_ACCMODE | abi.O_CREAT | abi.O_EXCL | abi.O_NOCTTY | abi.
 	abi.O_NONBLOCK | abi.O_DSYNC | abi.O_SYNC | abi.O_DIRECT | abi.O_LARGEFILE | abi.O_DIRECTORY |
 	abi.O_NOFOLLOW | abi.O_NOATIME | abi.O_CLOEXEC
 
-func sysOpenat(p *Process, a *Args) (uint64, error) {
+func sysOpenat(p *kernel.Process, a *kernel.Args) (uint64, error) {
 	flags := int(a[2]) & openFlags
 	switch {
 	case a[2]&(abi.O_TMPFILE&^abi.O_DIRECTORY|abi.O_PATH) != 0:
@@ -333,11 +334,11 @@ func sysOpenat(p *Process, a *Args) (uint64, error) {
 	case flags&(abi.O_CREAT|abi.O_DIRECTORY) == abi.O_CREAT|abi.O_DIRECTORY:
 		return 0, abi.EINVAL
 	}
-	path, err := p.path(a[1])
+	path, err := path(p, a[1])
 	if err != nil {
 		return 0, err
 	}
-	base, err := p.base(a[0], path)
+	base, err := base(p, a[0], path)
 	if err != nil {
 		return 0, err
 	}
@@ -352,13 +353,13 @@ func sysOpenat(p *Process, a *Args) (uint64, error) {
 	return uint64(fd), err
 }
 
-func sysCreat(p *Process, a *Args) (uint64, error) {
-	*a = Args{atCwd, a[0], abi.O_CREAT | abi.O_WRONLY | abi.O_TRUNC, a[1]}
+func sysCreat(p *kernel.Process, a *kernel.Args) (uint64, error) {
+	*a = kernel.Args{atCwd, a[0], abi.O_CREAT | abi.O_WRONLY | abi.O_TRUNC, a[1]}
 	return sysOpenat(p, a)
 }
 
-func sysMkdirat(p *Process, a *Args) (uint64, error) {
-	at, err := p.newName(a[0], a[1], true)
+func sysMkdirat(p *kernel.Process, a *kernel.Args) (uint64, error) {
+	at, err := newName(p, a[0], a[1], true)
 	if err != nil {
 		return 0, err
 	}
@@ -366,12 +367,12 @@ func sysMkdirat(p *Process, a *Args) (uint64, error) {
 	return 0, err
 }
 
-func sysMknodat(p *Process, a *Args) (uint64, error) {
+func sysMknodat(p *kernel.Process, a *kernel.Args) (uint64, error) {
 	mode := uint32(a[2])
 	if mode&abi.S_IFMT == 0 {
 		mode |= abi.S_IFREG
 	}
-	at, err := p.newName(a[0], a[1], false)
+	at, err := newName(p, a[0], a[1], false)
 	if err == nil && mode&abi.S_IFMT == abi.S_IFDIR {
 		err = vfs.ErrPerm
 	}
@@ -383,7 +384,7 @@ func sysMknodat(p *Process, a *Args) (uint64, error) {
 
 // fixed reports whether a place cannot be renamed, replaced or removed: the
 // root, "." and "..", and where something is mounted.
-func (p *Process) fixed(at vfs.Place) bool {
+func fixed(p *kernel.Process, at vfs.Place) bool {
 	dir, isDir := at.Node.(vfs.Dir)
 	return isDir && (at.Name == "" || at.Name == "." || at.Name == ".." || p.FS.System.Mounted(dir))
 }
@@ -396,11 +397,11 @@ func (p *Process) fixed(at vfs.Place) bool {
 //	".."            ErrIsDir     ErrNotEmpty
 //	file/           ErrNotDir    ErrNotDir
 //	any other       as Dir.Remove says
-func sysUnlinkat(p *Process, a *Args) (uint64, error) {
+func sysUnlinkat(p *kernel.Process, a *kernel.Args) (uint64, error) {
 	if uint32(a[2])&^abi.AT_REMOVEDIR != 0 {
 		return 0, abi.EINVAL
 	}
-	at, err := p.walk(a[0], a[1], vfs.NoFollow|vfs.MayLack)
+	at, err := walk(p, a[0], a[1], vfs.NoFollow|vfs.MayLack)
 	if err != nil {
 		return 0, err
 	}
@@ -414,7 +415,7 @@ func sysUnlinkat(p *Process, a *Args) (uint64, error) {
 		err = vfs.ErrInvalid
 	case isDir && at.Name == "..":
 		err = vfs.ErrNotEmpty
-	case p.fixed(at):
+	case fixed(p, at):
 		err = vfs.ErrBusy
 	case at.Slash && !isDir:
 		err = vfs.ErrNotDir
@@ -424,18 +425,18 @@ func sysUnlinkat(p *Process, a *Args) (uint64, error) {
 	return 0, err
 }
 
-func sysRenameat2(p *Process, a *Args) (uint64, error) {
-	from, err := p.walk(a[0], a[1], vfs.NoFollow|vfs.MayLack)
+func sysRenameat2(p *kernel.Process, a *kernel.Args) (uint64, error) {
+	from, err := walk(p, a[0], a[1], vfs.NoFollow|vfs.MayLack)
 	if err != nil {
 		return 0, err
 	}
-	to, err := p.walk(a[2], a[3], vfs.NoFollow|vfs.MayLack)
+	to, err := walk(p, a[2], a[3], vfs.NoFollow|vfs.MayLack)
 	if err != nil {
 		return 0, err
 	}
 	_, isDir := from.Node.(vfs.Dir)
 	switch {
-	case p.fixed(from) || p.fixed(to):
+	case fixed(p, from) || fixed(p, to):
 		err = vfs.ErrBusy
 	case from.Node == nil:
 		err = vfs.ErrNotExist
@@ -448,7 +449,7 @@ func sysRenameat2(p *Process, a *Args) (uint64, error) {
 }
 
 // sysLinkat follows a link only when told to, unlike the other calls.
-func sysLinkat(p *Process, a *Args) (uint64, error) {
+func sysLinkat(p *kernel.Process, a *kernel.Args) (uint64, error) {
 	if uint32(a[4])&^(abi.AT_SYMLINK_FOLLOW|abi.AT_EMPTY_PATH) != 0 {
 		return 0, abi.EINVAL
 	}
@@ -456,43 +457,43 @@ func sysLinkat(p *Process, a *Args) (uint64, error) {
 	if a[4]&abi.AT_SYMLINK_FOLLOW == 0 {
 		flags |= abi.AT_SYMLINK_NOFOLLOW
 	}
-	old, err := p.walkAt(a[0], a[1], flags, 0)
+	old, err := walkAt(p, a[0], a[1], flags, 0)
 	if err != nil {
 		return 0, err
 	}
-	at, err := p.newName(a[2], a[3], false)
+	at, err := newName(p, a[2], a[3], false)
 	if err != nil {
 		return 0, err
 	}
 	return 0, at.Dir.Link(p, at.Name, old.Node)
 }
 
-func sysSymlink(p *Process, a *Args) (uint64, error) {
-	*a = Args{a[0], atCwd, a[1]}
+func sysSymlink(p *kernel.Process, a *kernel.Args) (uint64, error) {
+	*a = kernel.Args{a[0], atCwd, a[1]}
 	return sysSymlinkat(p, a)
 }
 
-func sysSymlinkat(p *Process, a *Args) (uint64, error) {
-	target, err := p.path(a[0])
+func sysSymlinkat(p *kernel.Process, a *kernel.Args) (uint64, error) {
+	target, err := path(p, a[0])
 	if err == nil && target == "" {
 		err = vfs.ErrNotExist
 	}
 	if err != nil {
 		return 0, err
 	}
-	at, err := p.newName(a[1], a[2], false)
+	at, err := newName(p, a[1], a[2], false)
 	if err != nil {
 		return 0, err
 	}
 	return 0, at.Dir.Symlink(p, at.Name, target)
 }
 
-func sysReadlinkat(p *Process, a *Args) (uint64, error) {
+func sysReadlinkat(p *kernel.Process, a *kernel.Args) (uint64, error) {
 	size := int(int32(a[3]))
 	if size <= 0 {
 		return 0, abi.EINVAL
 	}
-	at, err := p.walkAt(a[0], a[1], abi.AT_SYMLINK_NOFOLLOW|abi.AT_EMPTY_PATH, 0)
+	at, err := walkAt(p, a[0], a[1], abi.AT_SYMLINK_NOFOLLOW|abi.AT_EMPTY_PATH, 0)
 	if err != nil {
 		return 0, err
 	}
@@ -505,5 +506,5 @@ func sysReadlinkat(p *Process, a *Args) (uint64, error) {
 		return 0, err
 	}
 	target = target[:min(len(target), size)]
-	return uint64(len(target)), p.copyOut(a[2], []byte(target))
+	return uint64(len(target)), p.CopyOut(a[2], []byte(target))
 }

@@ -1,14 +1,14 @@
-package kernel
+package calls
 
 import (
+	"yolk/kernel"
 	"yolk/kernel/abi"
 	"yolk/kernel/vfs"
 	"yolk/mm"
 )
 
-// fileCalls are the system calls on descriptors, and those of sys_path.go and
-// sys_poll.go.
-var fileCalls = append(append([]call{
+// fileCalls are the system calls on descriptors.
+var fileCalls = []call{
 	{abi.SysRead, "read", transfer(oneRange, read)},
 	{abi.SysWrite, "write", transfer(oneRange, write)},
 	{abi.SysPread64, "pread64", transfer(oneRange, readAt)},
@@ -32,32 +32,18 @@ var fileCalls = append(append([]call{
 	{abi.SysFsync, "fsync", onFile(fsync)},
 	{abi.SysFdatasync, "fdatasync", onFile(fsync)},
 	{abi.SysSyncfs, "syncfs", onFile(fsync)},
-	{abi.SysSync, "sync", func(*Process, *Args) (uint64, error) { return 0, nil }},
-}, pathCalls...), pollCalls...)
-
-// doer is what a system call does.
-type doer = func(p *Process, a *Args) (uint64, error)
-
-// adapt makes a call out of one that takes more arguments than the n of its
-// own: the others are those given, then zero.
-func adapt(do doer, n int, more ...uint64) doer {
-	return func(p *Process, a *Args) (uint64, error) {
-		clear(a[n:])
-		copy(a[n:], more)
-		return do(p, a)
-	}
 }
 
 // file returns the description that a call's argument names.
-func (p *Process) file(fd uint64) (*vfs.Description, error) {
+func file(p *kernel.Process, fd uint64) (*vfs.Description, error) {
 	return p.Files.Get(int(int32(fd)))
 }
 
 // onFile makes a call out of what is done with the description that the first
 // argument names.
-func onFile(do func(p *Process, d *vfs.Description, a *Args) (uint64, error)) doer {
-	return func(p *Process, a *Args) (uint64, error) {
-		d, err := p.file(a[0])
+func onFile(do func(p *kernel.Process, d *vfs.Description, a *kernel.Args) (uint64, error)) doer {
+	return func(p *kernel.Process, a *kernel.Args) (uint64, error) {
+		d, err := file(p, a[0])
 		if err != nil {
 			return 0, err
 		}
@@ -75,10 +61,10 @@ type userMemory interface {
 // second and third argument name.  An error counts only if it came before the
 // first byte.
 func transfer(
-	memory func(p *Process, va, n uint64) (userMemory, error),
-	move func(p *Process, d *vfs.Description, m userMemory, off int64) (int, error),
+	memory func(p *kernel.Process, va, n uint64) (userMemory, error),
+	move func(p *kernel.Process, d *vfs.Description, m userMemory, off int64) (int, error),
 ) doer {
-	return onFile(func(p *Process, d *vfs.Description, a *Args) (uint64, error) {
+	return onFile(func(p *kernel.Process, d *vfs.Description, a *kernel.Args) (uint64, error) {
 		m, err := memory(p, a[1], a[2])
 		if err != nil {
 			return 0, err
@@ -91,21 +77,25 @@ func transfer(
 	})
 }
 
-func read(p *Process, d *vfs.Description, m userMemory, _ int64) (int, error)  { return d.Read(p, m) }
-func write(p *Process, d *vfs.Description, m userMemory, _ int64) (int, error) { return d.Write(p, m) }
-func readAt(p *Process, d *vfs.Description, m userMemory, off int64) (int, error) {
+func read(p *kernel.Process, d *vfs.Description, m userMemory, _ int64) (int, error) {
+	return d.Read(p, m)
+}
+func write(p *kernel.Process, d *vfs.Description, m userMemory, _ int64) (int, error) {
+	return d.Write(p, m)
+}
+func readAt(p *kernel.Process, d *vfs.Description, m userMemory, off int64) (int, error) {
 	return d.ReadAt(p, m, off)
 }
-func writeAt(p *Process, d *vfs.Description, m userMemory, off int64) (int, error) {
+func writeAt(p *kernel.Process, d *vfs.Description, m userMemory, off int64) (int, error) {
 	return d.WriteAt(p, m, off)
 }
 
 // oneRange is the memory of read(2) and write(2).
-func oneRange(p *Process, va, n uint64) (userMemory, error) {
+func oneRange(p *kernel.Process, va, n uint64) (userMemory, error) {
 	if int64(n) < 0 {
 		return nil, abi.EINVAL
 	}
-	return p.space.Range(mm.VirtAddr(va), int(min(n, abi.MAX_RW_COUNT))), nil
+	return p.Space().Range(mm.VirtAddr(va), int(min(n, abi.MAX_RW_COUNT))), nil
 }
 
 // vector is the memory that an array of struct iovec names (readv(2)).  Its
@@ -119,13 +109,13 @@ type vector struct {
 }
 
 // ranges is the memory of readv(2) and writev(2).
-func ranges(p *Process, va, n uint64) (userMemory, error) {
+func ranges(p *kernel.Process, va, n uint64) (userMemory, error) {
 	if n > abi.IOV_MAX {
 		return nil, abi.EINVAL
 	}
-	v := &vector{space: p.space, next: mm.VirtAddr(va), cur: p.space.Range(0, 0)}
+	v := &vector{space: p.Space(), next: mm.VirtAddr(va), cur: p.Space().Range(0, 0)}
 	for i := range n {
-		size, err := p.space.LoadUint64(v.next + mm.VirtAddr(i*abi.IOVecSize+8))
+		size, err := p.Space().LoadUint64(v.next + mm.VirtAddr(i*abi.IOVecSize+8))
 		if err != nil {
 			return nil, err
 		}
@@ -178,37 +168,37 @@ func (v *vector) advance() error {
 
 // sendfile declines: its callers fall back to read and write (sendfile(2),
 // NOTES).
-func sendfile(p *Process, _ *vfs.Description, a *Args) (uint64, error) {
-	if _, err := p.file(a[1]); err != nil {
+func sendfile(p *kernel.Process, _ *vfs.Description, a *kernel.Args) (uint64, error) {
+	if _, err := file(p, a[1]); err != nil {
 		return 0, err
 	}
 	return 0, abi.EINVAL
 }
 
-func sysClose(p *Process, a *Args) (uint64, error) {
+func sysClose(p *kernel.Process, a *kernel.Args) (uint64, error) {
 	return 0, p.Files.Close(int(int32(a[0])))
 }
 
-func lseek(_ *Process, d *vfs.Description, a *Args) (uint64, error) {
+func lseek(_ *kernel.Process, d *vfs.Description, a *kernel.Args) (uint64, error) {
 	off, err := d.Seek(int64(a[1]), int(int32(a[2])))
 	return uint64(off), err
 }
 
-func sysDup(p *Process, a *Args) (uint64, error) {
+func sysDup(p *kernel.Process, a *kernel.Args) (uint64, error) {
 	fd, err := p.Files.Dup(int(int32(a[0])), 0, false)
 	return uint64(fd), err
 }
 
-func sysDup2(p *Process, a *Args) (uint64, error) {
+func sysDup2(p *kernel.Process, a *kernel.Args) (uint64, error) {
 	if int32(a[0]) != int32(a[1]) {
 		a[2] = 0
 		return sysDup3(p, a)
 	}
-	_, err := p.file(a[0])
+	_, err := file(p, a[0])
 	return uint64(uint32(a[1])), err
 }
 
-func sysDup3(p *Process, a *Args) (uint64, error) {
+func sysDup3(p *kernel.Process, a *kernel.Args) (uint64, error) {
 	from, to := int32(a[0]), int32(a[1])
 	if from == to || a[2]&^abi.O_CLOEXEC != 0 {
 		return 0, abi.EINVAL
@@ -218,7 +208,7 @@ func sysDup3(p *Process, a *Args) (uint64, error) {
 
 // fcntl does what concerns descriptors and status flags; there are no locks,
 // leases and owners (fcntl(2)).
-func fcntl(p *Process, d *vfs.Description, a *Args) (uint64, error) {
+func fcntl(p *kernel.Process, d *vfs.Description, a *kernel.Args) (uint64, error) {
 	fd := int(int32(a[0]))
 	switch a[1] {
 	case abi.F_DUPFD, abi.F_DUPFD_CLOEXEC:
@@ -241,13 +231,13 @@ func fcntl(p *Process, d *vfs.Description, a *Args) (uint64, error) {
 	return 0, abi.EINVAL
 }
 
-func ioctl(p *Process, d *vfs.Description, a *Args) (uint64, error) {
+func ioctl(p *kernel.Process, d *vfs.Description, a *kernel.Args) (uint64, error) {
 	switch req := uint32(a[1]); req {
 	case abi.FIOCLEX, abi.FIONCLEX:
 		p.Files.SetCloexec(int(int32(a[0])), req == abi.FIOCLEX)
 		return 0, nil
 	case abi.FIONBIO:
-		on, err := p.space.LoadUint32(mm.VirtAddr(a[2]))
+		on, err := p.Space().LoadUint32(mm.VirtAddr(a[2]))
 		if err != nil {
 			return 0, err
 		}
@@ -259,22 +249,22 @@ func ioctl(p *Process, d *vfs.Description, a *Args) (uint64, error) {
 		return 0, nil
 	default:
 		if c, ok := d.Handle.(vfs.Controller); ok {
-			return 0, c.Ioctl(p, req, a[2], p.space)
+			return 0, c.Ioctl(p, req, a[2], p.Space())
 		}
 	}
 	return 0, vfs.ErrNotTTY
 }
 
-func sysPipe2(p *Process, a *Args) (uint64, error) {
+func sysPipe2(p *kernel.Process, a *kernel.Args) (uint64, error) {
 	if a[1]&^(abi.O_CLOEXEC|abi.O_NONBLOCK|abi.O_DIRECT) != 0 {
 		return 0, abi.EINVAL
 	}
-	r, w, err := p.openPipe(int(a[1]))
+	r, w, err := openPipe(p, int(a[1]))
 	if err != nil {
 		return 0, err
 	}
-	b := abi.AppendInt(abi.AppendInt(p.kernel.scratch[:0], int32(r)), int32(w))
-	if err = p.copyOut(a[0], b); err != nil {
+	b := abi.AppendInt(abi.AppendInt(p.Scratch(), int32(r)), int32(w))
+	if err = p.CopyOut(a[0], b); err != nil {
 		p.Files.Close(r)
 		p.Files.Close(w)
 	}
@@ -283,20 +273,20 @@ func sysPipe2(p *Process, a *Args) (uint64, error) {
 
 // openPipe makes a pipe and opens descriptors for its ends; on an error it
 // leaves neither.
-func (p *Process) openPipe(flags int) (r, w int, err error) {
+func openPipe(p *kernel.Process, flags int) (r, w int, err error) {
 	reader, writer, node := p.FS.System.Pipes.Pipe(p)
-	if r, err = p.install(reader, node, abi.O_RDONLY|flags); err != nil {
+	if r, err = install(p, reader, node, abi.O_RDONLY|flags); err != nil {
 		writer.Close()
 		return 0, 0, err
 	}
-	if w, err = p.install(writer, node, abi.O_WRONLY|flags); err != nil {
+	if w, err = install(p, writer, node, abi.O_WRONLY|flags); err != nil {
 		p.Files.Close(r)
 	}
 	return r, w, err
 }
 
 // install opens a descriptor for a handle, which it closes if it cannot.
-func (p *Process) install(h vfs.Handle, node vfs.Node, flags int) (int, error) {
+func install(p *kernel.Process, h vfs.Handle, node vfs.Node, flags int) (int, error) {
 	d, err := p.FS.System.NewDescription(h, vfs.Place{Node: node}, flags&^abi.O_CLOEXEC)
 	if err != nil {
 		return 0, err
@@ -304,8 +294,8 @@ func (p *Process) install(h vfs.Handle, node vfs.Node, flags int) (int, error) {
 	return p.Files.Open(d, 0, flags&abi.O_CLOEXEC != 0)
 }
 
-func getdents64(p *Process, d *vfs.Description, a *Args) (uint64, error) {
-	buf := p.space.Range(mm.VirtAddr(a[1]), int(uint32(a[2])))
+func getdents64(p *kernel.Process, d *vfs.Description, a *kernel.Args) (uint64, error) {
+	buf := p.Space().Range(mm.VirtAddr(a[1]), int(uint32(a[2])))
 	done, fault := uint64(0), error(nil)
 	err := d.ReadDir(p, func(e vfs.Entry) bool {
 		size := abi.DirentSize(len(e.Name))
@@ -313,7 +303,7 @@ func getdents64(p *Process, d *vfs.Description, a *Args) (uint64, error) {
 			fault = abi.EINVAL // unless other entries came before
 			return false
 		}
-		if _, fault = buf.Write(abi.AppendDirent(p.kernel.scratch[:0], e.Ino, e.Next, e.Mode, e.Name)); fault != nil {
+		if _, fault = buf.Write(abi.AppendDirent(p.Scratch(), e.Ino, e.Next, e.Mode, e.Name)); fault != nil {
 			return false
 		}
 		done += uint64(size)
@@ -328,7 +318,7 @@ func getdents64(p *Process, d *vfs.Description, a *Args) (uint64, error) {
 	return 0, err
 }
 
-func ftruncate(p *Process, d *vfs.Description, a *Args) (uint64, error) {
+func ftruncate(p *kernel.Process, d *vfs.Description, a *kernel.Args) (uint64, error) {
 	if !d.Writable() || d.Object() == nil {
 		return 0, abi.EINVAL
 	}
@@ -336,4 +326,4 @@ func ftruncate(p *Process, d *vfs.Description, a *Args) (uint64, error) {
 }
 
 // fsync has nothing to do: what is written is in memory, and stays there.
-func fsync(*Process, *vfs.Description, *Args) (uint64, error) { return 0, nil }
+func fsync(*kernel.Process, *vfs.Description, *kernel.Args) (uint64, error) { return 0, nil }

@@ -1,9 +1,10 @@
-package kernel
+package calls
 
 import (
 	"encoding/binary"
 	"time"
 
+	"yolk/kernel"
 	"yolk/kernel/abi"
 	"yolk/kernel/vfs"
 )
@@ -32,8 +33,8 @@ const noTimeout = time.Duration(-1)
 
 // poll waits until an event of set holds or the time is over, and returns for
 // how many descriptors one does (poll(2)), and the time left.
-func (p *Process) poll(set []polled, wait time.Duration) (ready int, left time.Duration, err error) {
-	if ready = p.scan(set); ready > 0 || wait == 0 {
+func poll(p *kernel.Process, set []polled, wait time.Duration) (ready int, left time.Duration, err error) {
+	if ready = scan(p, set); ready > 0 || wait == 0 {
 		return ready, wait, nil
 	}
 	for _, s := range set {
@@ -49,7 +50,7 @@ func (p *Process) poll(set []polled, wait time.Duration) (ready int, left time.D
 	defer alarm.Stop()
 	for ready == 0 && err == nil && alarm.Left() > 0 {
 		if err = p.Sleep(); err == nil {
-			ready = p.scan(set)
+			ready = scan(p, set)
 		}
 	}
 	return ready, alarm.Left(), err
@@ -57,7 +58,7 @@ func (p *Process) poll(set []polled, wait time.Duration) (ready int, left time.D
 
 // scan looks at every descriptor of set and returns how many have events;
 // errors and hang-ups are told whether asked for or not.
-func (p *Process) scan(set []polled) (ready int) {
+func scan(p *kernel.Process, set []polled) (ready int) {
 	for i := range set {
 		s := &set[i]
 		if s.revents = 0; s.fd < 0 {
@@ -76,67 +77,58 @@ func (p *Process) scan(set []polled) (ready int) {
 	return ready
 }
 
-func sysPoll(p *Process, a *Args) (uint64, error) {
+func sysPoll(p *kernel.Process, a *kernel.Args) (uint64, error) {
 	wait := noTimeout
 	if ms := int32(a[2]); ms >= 0 {
 		wait = time.Duration(ms) * time.Millisecond
 	}
-	n, _, err := p.pollUser(a[0], a[1], wait)
+	n, _, err := pollUser(p, a[0], a[1], wait)
 	return n, err
 }
 
-func sysPpoll(p *Process, a *Args) (uint64, error) {
-	wait, err := p.timeout(a[2])
+func sysPpoll(p *kernel.Process, a *kernel.Args) (uint64, error) {
+	wait, err := timeout(p, a[2])
 	if err == nil && a[3] != 0 {
-		err = p.useMaskAt(a[3], a[4])
+		err = p.UseMask(a[3], a[4])
 	}
 	if err != nil {
 		return 0, err
 	}
-	n, left, err := p.pollUser(a[0], a[1], wait)
-	p.copyOutMaybe(a[2], abi.AppendTimespec(nil, int64(left))) // as Linux does: a failure is no error
+	n, left, err := pollUser(p, a[0], a[1], wait)
+	p.CopyOutMaybe(a[2], abi.AppendTimespec(nil, int64(left))) // as Linux does: a failure is no error
 	return n, err
 }
 
 // timeout reads a struct timespec; none is no time-out.
-func (p *Process) timeout(va uint64) (time.Duration, error) {
+func timeout(p *kernel.Process, va uint64) (time.Duration, error) {
 	if va == 0 {
 		return noTimeout, nil
 	}
-	ns, err := p.copyInTime(va)
+	ns, err := p.CopyInTime(va)
 	return time.Duration(ns), err
 }
 
-// useMaskAt is useMask for the set at va.
-func (p *Process) useMaskAt(va, size uint64) error {
-	set, err := p.copyInSet(va, size)
-	if err == nil {
-		p.useMask(set)
-	}
-	return err
-}
-
 // pollUser is poll for an array of n struct pollfd at va.
-func (p *Process) pollUser(va, n uint64, wait time.Duration) (uint64, time.Duration, error) {
+func pollUser(p *kernel.Process, va, n uint64, wait time.Duration) (uint64, time.Duration, error) {
 	if n > uint64(p.Files.Limit) {
 		return 0, 0, abi.EINVAL
 	}
-	if err := p.budget.Charge(int64(n) * polledCost); err != nil {
+	if err := p.Budget().Charge(int64(n) * polledCost); err != nil {
 		return 0, 0, err
 	}
-	defer p.budget.Release(int64(n) * polledCost)
+	defer p.Budget().Release(int64(n) * polledCost)
 	set := make([]polled, n)
 	var b [abi.PollFDSize]byte
 	for i := range set {
-		if err := p.copyIn(b[:], va+uint64(i)*abi.PollFDSize); err != nil {
+		if err := p.CopyIn(b[:], va+uint64(i)*abi.PollFDSize); err != nil {
 			return 0, 0, err
 		}
 		set[i] = polled{fd: int(abi.Int(b[:])), events: int(binary.LittleEndian.Uint16(b[4:]))}
 	}
-	ready, left, err := p.poll(set, wait)
+	ready, left, err := poll(p, set, wait)
 	for i := 0; i < len(set) && err == nil; i++ {
 		revents := binary.LittleEndian.AppendUint16(b[:0], uint16(set[i].revents))
-		err = p.copyOut(va+uint64(i)*abi.PollFDSize+6, revents)
+		err = p.CopyOut(va+uint64(i)*abi.PollFDSize+6, revents)
 	}
 	return uint64(ready), left, err
 }
@@ -151,60 +143,60 @@ var (
 // fdSets are the three sets, a bit a descriptor.
 type fdSets [3][abi.FD_SETSIZE / 8]byte
 
-func sysSelect(p *Process, a *Args) (uint64, error) {
+func sysSelect(p *kernel.Process, a *kernel.Args) (uint64, error) {
 	wait := noTimeout
 	if a[4] != 0 {
 		var b [abi.TimevalSize]byte
-		if err := p.copyIn(b[:], a[4]); err != nil {
+		if err := p.CopyIn(b[:], a[4]); err != nil {
 			return 0, err
 		}
-		ns, ok := timeval(b[:])
+		ns, ok := abi.TimevalSpan(b[:])
 		if !ok {
 			return 0, abi.EINVAL
 		}
 		wait = time.Duration(ns)
 	}
-	n, left, err := p.selectUser(a, wait)
-	p.copyOutMaybe(a[4], abi.AppendTimeval(nil, int64(left))) // as Linux does
+	n, left, err := selectUser(p, a, wait)
+	p.CopyOutMaybe(a[4], abi.AppendTimeval(nil, int64(left))) // as Linux does
 	return n, err
 }
 
 // sysPselect6 finds the address and the size of the signal mask at its last
 // argument (select(2), NOTES).
-func sysPselect6(p *Process, a *Args) (uint64, error) {
-	wait, err := p.timeout(a[4])
+func sysPselect6(p *kernel.Process, a *kernel.Args) (uint64, error) {
+	wait, err := timeout(p, a[4])
 	if err == nil && a[5] != 0 {
 		var b [16]byte
-		if err = p.copyIn(b[:], a[5]); err == nil {
+		if err = p.CopyIn(b[:], a[5]); err == nil {
 			va, size := abi.Timespec(b[:])
 			if va != 0 {
-				err = p.useMaskAt(uint64(va), uint64(size))
+				err = p.UseMask(uint64(va), uint64(size))
 			}
 		}
 	}
 	if err != nil {
 		return 0, err
 	}
-	n, left, err := p.selectUser(a, wait)
-	p.copyOutMaybe(a[4], abi.AppendTimespec(nil, int64(left))) // as Linux does
+	n, left, err := selectUser(p, a, wait)
+	p.CopyOutMaybe(a[4], abi.AppendTimespec(nil, int64(left))) // as Linux does
 	return n, err
 }
 
 // selectUser is select for a[0] descriptors in the sets at a[1], a[2] and a[3].
-func (p *Process) selectUser(a *Args, wait time.Duration) (bits uint64, left time.Duration, err error) {
+func selectUser(p *kernel.Process, a *kernel.Args, wait time.Duration) (bits uint64, left time.Duration, err error) {
 	n := min(int(int32(a[0])), abi.FD_SETSIZE)
 	if n < 0 {
 		return 0, 0, abi.EINVAL
 	}
-	if err := p.budget.Charge(int64(n) * polledCost); err != nil {
+	if err := p.Budget().Charge(int64(n) * polledCost); err != nil {
 		return 0, 0, err
 	}
-	defer p.budget.Release(int64(n) * polledCost)
+	defer p.Budget().Release(int64(n) * polledCost)
 	var sets fdSets
 	bytes := (n + 63) / 64 * 8 // whole words, as the kernel's fd_set has them
 	for i := range sets {
 		if a[1+i] != 0 {
-			if err := p.copyIn(sets[i][:bytes], a[1+i]); err != nil {
+			if err := p.CopyIn(sets[i][:bytes], a[1+i]); err != nil {
 				return 0, 0, err
 			}
 		}
@@ -215,12 +207,12 @@ func (p *Process) selectUser(a *Args, wait time.Duration) (bits uint64, left tim
 			return 0, 0, err
 		}
 	}
-	if _, left, err = p.poll(set, wait); err != nil {
+	if _, left, err = poll(p, set, wait); err != nil {
 		return 0, left, err
 	}
 	bits = sets.fill(set)
 	for i := range sets {
-		if err := p.copyOutMaybe(a[1+i], sets[i][:bytes]); err != nil {
+		if err := p.CopyOutMaybe(a[1+i], sets[i][:bytes]); err != nil {
 			return 0, left, err
 		}
 	}

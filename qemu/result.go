@@ -1,0 +1,119 @@
+package qemu
+
+import "fmt"
+
+// End is the way in which a machine ended.
+type End int
+
+// The ends of a machine.
+const (
+	Finished   End = iota // what it was started for has ended; see Result.Status
+	Stopped               // the user ended it
+	BootFailed            // the kernel could not boot
+	Panicked              // the kernel panicked, or broke the protocol
+	Hung                  // the kernel's heartbeat has stopped
+	Failed                // QEMU itself failed
+)
+
+// The exit statuses of yolk that are not the program's own.
+const (
+	ExitBootFailed = 122
+	ExitPanicked   = 123
+	ExitHung       = 124
+	ExitFailed     = 125
+	exitSignal     = 128 // plus the signal's number
+)
+
+// Result is how a machine ended.
+type Result struct {
+	End    End
+	Status uint32 // wait status as in wait(2), if Finished
+	Why    string // one line for people; "" if Finished
+}
+
+// The values that the guest writes to the debug-exit port, as QEMU's exit
+// status (PROTOCOL.md, "How the machine ends").
+const (
+	qemuReset    = 0
+	qemuNormal   = 0x10<<1 | 1
+	qemuPanic    = 0x11<<1 | 1
+	qemuBootFail = 0x12<<1 | 1
+)
+
+// ExitCode is the exit status of yolk for the result: the program's own, or
+// 128 plus the number of the signal that ended it, or one of Exit….
+func (r Result) ExitCode() int {
+	switch r.End {
+	case Finished:
+		if sig := r.Status & 0x7f; sig != 0 {
+			return exitSignal + int(sig)
+		}
+		return int(r.Status >> 8 & 0xff)
+	case Stopped:
+		return 0
+	case BootFailed:
+		return ExitBootFailed
+	case Panicked:
+		return ExitPanicked
+	case Hung:
+		return ExitHung
+	}
+	return ExitFailed
+}
+
+// outcome is what is known of a machine once QEMU has ended.
+type outcome struct {
+	stopped   error   // why we ended QEMU: errStopped, errHung or a breach of the protocol; nil if it ended by itself
+	code      int     // QEMU's exit status; -1 if a signal ended it
+	ready     bool    // READY was seen
+	exit      *uint32 // the EXIT frame's wait status
+	qemuSays  string  // the last line on QEMU's stderr
+	heartless string  // how long the heart has stood still
+}
+
+// judge turns an outcome into a result.
+//
+//	we ended it      QEMU's status   READY   EXIT    →
+//	user                                             Stopped
+//	no heartbeat                                     Hung
+//	breach                                           Panicked
+//	                 33                      yes     Finished
+//	                 33                      no      Panicked
+//	                 35                              Panicked
+//	                 37                              BootFailed
+//	                 0               no              BootFailed
+//	                 0               yes             Panicked
+//	                 other                           Failed
+func (o *outcome) judge() Result {
+	switch {
+	case o.stopped == errStopped:
+		return Result{End: Stopped, Why: "stopped"}
+	case o.stopped == errHung:
+		return Result{End: Hung, Why: "no progress: the kernel's heartbeat has stopped for " + o.heartless}
+	case o.stopped != nil:
+		return Result{End: Panicked, Why: "the kernel broke the protocol: " + o.stopped.Error()}
+	}
+	switch o.code {
+	case qemuNormal:
+		if o.exit == nil {
+			return Result{End: Panicked, Why: "the kernel ended the machine without a status"}
+		}
+		return Result{End: Finished, Status: *o.exit}
+	case qemuPanic:
+		return Result{End: Panicked, Why: "kernel panic"}
+	case qemuBootFail:
+		return Result{End: BootFailed, Why: "the kernel could not boot"}
+	case qemuReset:
+		if !o.ready {
+			return Result{End: BootFailed, Why: "the machine reset itself during boot (triple fault)"}
+		}
+		return Result{End: Panicked, Why: "the machine reset itself (triple fault)"}
+	case -1:
+		return Result{End: Failed, Why: "QEMU was killed by a signal"}
+	}
+	why := fmt.Sprintf("QEMU ended with status %d", o.code)
+	if o.qemuSays != "" {
+		why += ": " + o.qemuSays
+	}
+	return Result{End: Failed, Why: why}
+}

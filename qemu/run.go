@@ -1,0 +1,460 @@
+package qemu
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"yolk/kernel/trace"
+)
+
+// DefaultPatience is how long the kernel's heartbeat may stand still.
+const DefaultPatience = 60 * time.Second
+
+// IO is what the machine's channels lead to on the host.  A nil reader is at
+// its end, a nil writer discards.
+type IO struct {
+	ConsoleIn  io.Reader // the guest's terminal; at its end the guest gets Ctrl-D; ErrQuit ends the machine
+	ConsoleOut io.Writer
+	Stdin      io.Reader // of the program, where the console is not its descriptor; read only on demand
+	Stdout     io.Writer // byte for byte
+	Stderr     io.Writer
+	Log        io.Writer          // the kernel's log and what QEMU itself says
+	Trace      func(*trace.Event) // called for every event, in order
+	Resized    <-chan Size        // new sizes of the terminal
+	Patience   time.Duration      // 0 is DefaultPatience, negative waits for ever
+}
+
+// ErrQuit, from the console's reader, ends the machine.
+var ErrQuit = errors.New("quit")
+
+var (
+	errStopped = errors.New("stopped")
+	errHung    = errors.New("no heartbeat")
+)
+
+// Run boots the machine with the given QEMU and returns when it has ended and
+// all that it sent has been delivered.  When ctx is done it ends the machine.
+//
+// A reader of streams that is blocked in Read is left behind, since nothing
+// can end it; it takes nothing more from the machine.
+func Run(ctx context.Context, qemu string, cfg *Config, streams *IO) Result {
+	return run(ctx, qemu, cfg, streams, hostLink)
+}
+
+func run(ctx context.Context, qemu string, cfg *Config, streams *IO, make makeLink) Result {
+	links, err := newLinks(make)
+	if err != nil {
+		return Result{End: Failed, Why: err.Error()}
+	}
+	defer links.close()
+	args, err := cfg.args(links)
+	if err != nil {
+		return Result{End: Failed, Why: err.Error()}
+	}
+	s := newSession(streams, links)
+	if cfg.GDB != 0 {
+		s.patience = -1
+	}
+	runtime.LockOSThread() // QEMU dies with the thread that started it (childAttr)
+	defer runtime.UnlockOSThread()
+	cmd := exec.Command(qemu, args...)
+	cmd.ExtraFiles = links.inherited()
+	cmd.SysProcAttr = childAttr()
+	cmd.Stdout, cmd.Stderr = s.qemuSays, s.qemuSays
+	if err := cmd.Start(); err != nil {
+		return Result{End: Failed, Why: fmt.Sprintf("cannot start QEMU: %v", err)}
+	}
+	links.started()
+	return s.attend(ctx, cmd)
+}
+
+// A session is one run of a machine.
+type session struct {
+	*IO
+	links    *links
+	patience time.Duration
+	log      *lockedWriter // the kernel and QEMU both write to it
+	qemuSays *lastLine
+
+	stop  chan error   // the first reason to end QEMU
+	pulse atomic.Bool  // the heart has beaten since the watch last looked
+	stuck atomic.Int32 // deliveries under way: while the host does not take them, the guest may wait
+	ready atomic.Bool
+	up    chan struct{} // closed at READY
+
+	send struct {
+		sync.Mutex // one frame at a time
+		buf        []byte
+	}
+	input  credit
+	output [2]*outStream
+	exit   atomic.Pointer[uint32] // the EXIT frame's wait status
+}
+
+func newSession(streams *IO, links *links) *session {
+	s := &session{
+		IO: streams, links: links, patience: streams.Patience,
+		log:  &lockedWriter{w: orDiscard(streams.Log)},
+		stop: make(chan error, 1),
+		up:   make(chan struct{}),
+	}
+	s.qemuSays = &lastLine{w: s.log}
+	if s.patience == 0 {
+		s.patience = DefaultPatience
+	}
+	s.input.cond.L = &s.input.mu
+	for i := range s.output {
+		s.output[i] = newOutStream()
+	}
+	return s
+}
+
+// attend serves the machine until it has ended.
+func (s *session) attend(ctx context.Context, cmd *exec.Cmd) Result {
+	done := make(chan struct{}) // QEMU has ended
+	var readers, writers sync.WaitGroup
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		if s.links.accept() != nil {
+			return // QEMU ended before it connected
+		}
+		s.serve(done, &readers, &writers)
+	}()
+	finished := make(chan struct{})
+	var reason error
+	go func() {
+		defer close(finished)
+		reason = s.watch(ctx, done)
+		cmd.Process.Kill()
+	}()
+	waitErr := cmd.Wait()
+	close(done)
+	s.links.closeListeners()
+	<-finished
+	<-served
+	if !s.drain(ctx, &readers, &writers) {
+		reason = errStopped
+	}
+	o := outcome{
+		stopped: reason, code: exitCode(cmd, waitErr), ready: s.ready.Load(), exit: s.exit.Load(),
+		qemuSays: s.qemuSays.String(), heartless: s.patience.String(),
+	}
+	return o.judge()
+}
+
+// serve starts the goroutines that carry the channels.
+func (s *session) serve(done <-chan struct{}, readers, writers *sync.WaitGroup) {
+	l := s.links
+	readers.Go(func() { s.copyOut(orDiscard(s.ConsoleOut), l.com1.host) })
+	readers.Go(func() { s.copyOut(s.log, l.log.host) })
+	readers.Go(func() { s.readTrace(l.trace.host) })
+	readers.Go(func() { s.readFrames(l.out.host) })
+	for i, w := range []io.Writer{s.Stdout, s.Stderr} {
+		writers.Go(func() { s.writeStream(byte(i+1), orDiscard(w)) })
+	}
+	go s.feedConsole(done, l.com1.host)
+	go s.feedStdin()
+	go s.feedSizes(done)
+}
+
+// drain waits until everything that the machine sent has been delivered; it
+// gives up and returns false when ctx is done.
+func (s *session) drain(ctx context.Context, readers, writers *sync.WaitGroup) bool {
+	defer s.input.close()
+	delivered := make(chan struct{})
+	go func() {
+		defer close(delivered)
+		readers.Wait()
+		for _, o := range s.output {
+			o.close()
+		}
+		writers.Wait()
+	}()
+	select {
+	case <-delivered:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// end asks for QEMU's end; the first reason counts.
+func (s *session) end(reason error) {
+	select {
+	case s.stop <- reason:
+	default:
+	}
+}
+
+// watch returns when QEMU has ended (nil) or must be ended, and why.
+//
+// WHY ticks are counted and not time: a host that was suspended, or a yolk
+// that was stopped, comes back to one late tick and not to a lost minute.
+func (s *session) watch(ctx context.Context, done <-chan struct{}) error {
+	const ticks = 60
+	var tick <-chan time.Time
+	if s.patience > 0 {
+		t := time.NewTicker(s.patience / ticks)
+		defer t.Stop()
+		tick = t.C
+	}
+	silent := 0
+	for {
+		select {
+		case <-done:
+			return nil
+		case <-ctx.Done():
+			return errStopped
+		case err := <-s.stop:
+			return err
+		case <-tick:
+			if s.pulse.Swap(false) || s.stuck.Load() > 0 {
+				silent = 0
+			} else if silent++; silent == ticks {
+				return errHung
+			}
+		}
+	}
+}
+
+// heard notes bytes from the guest; during boot they count as a heartbeat.
+func (s *session) heard() {
+	if !s.ready.Load() {
+		s.pulse.Store(true)
+	}
+}
+
+// copyOut carries a plain channel to w.
+func (s *session) copyOut(w io.Writer, r io.Reader) {
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := r.Read(buf)
+		if n > 0 {
+			s.heard()
+			s.stuck.Add(1)
+			w.Write(buf[:n]) // a host that does not take it must not stop the guest
+			s.stuck.Add(-1)
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// readTrace carries the trace.
+func (s *session) readTrace(r io.Reader) {
+	in := bufio.NewReaderSize(r, 64<<10)
+	var rec [trace.EventSize]byte
+	for {
+		if _, err := io.ReadFull(in, rec[:]); err != nil {
+			return
+		}
+		s.heard()
+		ev, err := trace.Decode(rec[:])
+		if err != nil {
+			s.end(fmt.Errorf("on the trace: %w", err))
+			io.Copy(io.Discard, in)
+			return
+		}
+		if s.Trace != nil {
+			s.stuck.Add(1)
+			s.Trace(&ev)
+			s.stuck.Add(-1)
+		}
+	}
+}
+
+// readFrames carries the guest's half of the program channel.
+func (s *session) readFrames(r io.Reader) {
+	in := bufio.NewReaderSize(r, 64<<10)
+	buf := make([]byte, maxToHost)
+	for {
+		kind, payload, err := readFrame(in, buf)
+		if err == nil {
+			s.heard()
+			err = s.frame(kind, payload)
+		}
+		if err == nil {
+			continue
+		}
+		if err != io.EOF {
+			s.end(err)
+			io.Copy(io.Discard, in)
+		}
+		return
+	}
+}
+
+// frame acts on one frame.
+func (s *session) frame(kind byte, payload []byte) error {
+	switch kind {
+	case frameBeat:
+		s.pulse.Store(true)
+	case frameReady:
+		s.pulse.Store(true)
+		if s.ready.Swap(true) {
+			return errors.New("a second READY")
+		}
+		close(s.up)
+	case frameStdout, frameStderr:
+		return s.output[kind-frameStdout].put(payload)
+	case frameAsk:
+		s.input.add(int64(binary.LittleEndian.Uint32(payload)))
+	case frameExit:
+		status := binary.LittleEndian.Uint32(payload)
+		s.exit.Store(&status)
+	}
+	return nil
+}
+
+// sendFrame sends one frame to the guest.  An error means that the machine
+// has ended, which others notice.
+func (s *session) sendFrame(kind byte, payload ...byte) {
+	s.send.Lock()
+	defer s.send.Unlock()
+	s.send.buf = appendFrame(s.send.buf[:0], kind, payload...)
+	s.links.com2.host.Write(s.send.buf)
+}
+
+// writeStream delivers an output stream and gives back its credit.
+func (s *session) writeStream(stream byte, w io.Writer) {
+	o := s.output[stream-1]
+	owed := 0
+	for {
+		b := o.take()
+		if b == nil {
+			return
+		}
+		if _, err := w.Write(b); err != nil {
+			o.discard()
+			s.sendFrame(frameBroken, stream)
+			return
+		}
+		if owed += len(b); owed >= grantAt {
+			o.grant(owed)
+			s.sendFrame(frameGrant, binary.LittleEndian.AppendUint32([]byte{stream}, uint32(owed))...)
+			owed = 0
+		}
+	}
+}
+
+// feedConsole carries the host's terminal to the guest, from READY on.
+func (s *session) feedConsole(done <-chan struct{}, w io.Writer) {
+	typed := make(chan []byte, 64) // what was typed during boot waits here
+	go s.readConsole(typed, done)
+	select {
+	case <-s.up:
+	case <-done:
+		return
+	}
+	for {
+		select {
+		case b := <-typed:
+			if _, err := w.Write(b); err != nil {
+				return
+			}
+		case <-done:
+			return
+		}
+	}
+}
+
+// readConsole reads what is typed, also during boot: the user may want to quit.
+func (s *session) readConsole(typed chan<- []byte, done <-chan struct{}) {
+	if s.ConsoleIn == nil {
+		return
+	}
+	for {
+		buf := make([]byte, 4096)
+		n, err := s.ConsoleIn.Read(buf)
+		if errors.Is(err, ErrQuit) {
+			s.end(errStopped)
+			return
+		}
+		if err != nil {
+			buf, n = append(buf[:n], ctrlD), n+1
+		}
+		select {
+		case typed <- buf[:n]:
+		case <-done:
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+const ctrlD = 0x04
+
+// feedStdin carries the host's standard input as the guest asks for it.
+func (s *session) feedStdin() {
+	in := s.Stdin
+	if in == nil {
+		in = bytes.NewReader(nil)
+	}
+	buf := make([]byte, maxToGuest)
+	for {
+		room := s.input.wait()
+		if room == 0 {
+			return
+		}
+		n, err := in.Read(buf[:min(room, maxToGuest)])
+		if n > 0 {
+			s.input.add(-int64(n))
+			s.sendFrame(frameStdin, buf[:n]...)
+		}
+		if err != nil {
+			s.sendFrame(frameEOF)
+			return
+		}
+	}
+}
+
+// feedSizes tells the guest of the terminal's new sizes.
+func (s *session) feedSizes(done <-chan struct{}) {
+	select {
+	case <-s.up:
+	case <-done:
+		return
+	}
+	for {
+		select {
+		case <-done:
+			return
+		case size, ok := <-s.Resized:
+			if !ok {
+				return
+			}
+			b := binary.LittleEndian.AppendUint16(nil, uint16(size.Rows))
+			s.sendFrame(frameWinSize, binary.LittleEndian.AppendUint16(b, uint16(size.Cols))...)
+		}
+	}
+}
+
+// exitCode is QEMU's exit status, or -1 if a signal ended it.
+func exitCode(cmd *exec.Cmd, err error) int {
+	var exit *exec.ExitError
+	if err == nil || errors.As(err, &exit) || cmd.ProcessState != nil {
+		return cmd.ProcessState.ExitCode()
+	}
+	return -1
+}
+
+func orDiscard(w io.Writer) io.Writer {
+	if w == nil {
+		return io.Discard
+	}
+	return w
+}

@@ -1,0 +1,242 @@
+package rings
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"yolk/qemu"
+	"yolk/qemu/boottest"
+	"yolk/qemu/gdb"
+	"yolk/tools/internal/hosttools"
+	"yolk/tools/internal/system"
+)
+
+// buildSystem finds QEMU and builds what the boots need.
+func (s *suite) buildSystem() (*boottest.System, error) {
+	path, err := hosttools.QEMU.Need(s.opt.Out)
+	if err != nil {
+		return nil, err
+	}
+	sys, err := system.Build(s.root)
+	if err != nil {
+		return nil, err
+	}
+	return &boottest.System{QEMU: path, Kernel: sys.Kernel, Initrd: func(initrds, adds []string) (string, func(), error) {
+		return sys.Initrd(system.Extra{Initrds: initrds, Adds: adds})
+	}}, nil
+}
+
+// bootChecks are the boots, one check a case and machine.
+func bootChecks(s *suite) ([]Check, error) {
+	var checks []Check
+	for _, c := range boottest.Cases {
+		for _, machine := range machines(&c) {
+			checks = append(checks, Check{Name: bootName(&c, machine), Long: c.Long, run: func(ctx context.Context) outcome {
+				sys, err := s.sys()
+				if err != nil {
+					return failed("%v", err)
+				}
+				return verdictOf(c.Run(ctx, s.root, sys, machine))
+			}})
+		}
+	}
+	return checks, nil
+}
+
+func machines(c *boottest.Case) []string {
+	if c.Machines == nil {
+		return []string{qemu.DefaultMachine}
+	}
+	return c.Machines
+}
+
+func bootName(c *boottest.Case, machine string) string { return "boot/" + machine + "/" + c.Name }
+
+// bootCase finds the case and the machine of a check's name.
+func bootCase(name string) (*boottest.Case, string, bool) {
+	for _, c := range boottest.Cases {
+		for _, machine := range machines(&c) {
+			if bootName(&c, machine) == name {
+				return &c, machine, true
+			}
+		}
+	}
+	return nil, "", false
+}
+
+// gdbChecks is the scripted session.
+func gdbChecks(s *suite) ([]Check, error) {
+	return []Check{{Name: "gdb/session", run: func(ctx context.Context) outcome {
+		debugger, err := hosttools.GDB.Need(s.opt.Out)
+		if err != nil {
+			return failed("%v", err)
+		}
+		boot, err := s.sys()
+		if err != nil {
+			return failed("%v", err)
+		}
+		return verdictOf(s.gdbSession(ctx, debugger, boot))
+	}}}, nil
+}
+
+// gdbSession boots a machine that waits for GDB and has GDB follow the script.
+func (s *suite) gdbSession(ctx context.Context, debugger string, boot *boottest.System) error {
+	sys, err := system.Build(s.root)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "gdb-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	t := gdb.Target{Root: s.root, GOROOT: sys.Tools.GOROOT(), Kernel: sys.Kernel, Box: filepath.Join(dir, "box")}
+	if err := sys.DebugBox(t.Box); err != nil {
+		return err
+	}
+	if t.Port, err = freePort(); err != nil {
+		return err
+	}
+	script := filepath.Join(dir, "script")
+	if err := os.WriteFile(script, []byte(gdb.Script(t, gdb.Session)), 0o666); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	ended := make(chan qemu.Result, 1)
+	go func() {
+		cfg := &qemu.Config{Kernel: sys.Kernel, Initrd: sys.Base, GDB: t.Port, Params: qemu.Params{Program: []string{"sh", "-c", "exit"}}}
+		ended <- qemu.Run(ctx, boot.QEMU, cfg, &qemu.IO{})
+	}()
+	if err := waitPort(ctx, t.Port); err != nil {
+		return err
+	}
+	out, err := exec.CommandContext(ctx, debugger, "-q", "-nx", "-batch", "-x", script).CombinedOutput()
+	cancel()
+	<-ended
+	if checkErr := gdb.Check(string(out), gdb.Session); checkErr != nil {
+		return fmt.Errorf("%w\n(gdb: %v)\n%s", checkErr, err, tail(out, 3000))
+	}
+	return nil
+}
+
+func freePort() (int, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer ln.Close()
+	return ln.Addr().(*net.TCPAddr).Port, nil
+}
+
+// waitPort waits until QEMU listens.
+//
+// WHY it looks whether the port can be bound, and does not connect: QEMU takes
+// the first connection for the debugger's.
+func waitPort(ctx context.Context, port int) error {
+	for {
+		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			return nil
+		}
+		ln.Close()
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("QEMU does not listen for GDB: %w", ctx.Err())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// buildChecks are what is promised of builds.
+func buildChecks(s *suite) ([]Check, error) {
+	return []Check{
+		{Name: "build/again-under-a-second", run: func(ctx context.Context) outcome {
+			if _, err := system.Build(s.root); err != nil {
+				return failed("%v", err)
+			}
+			start := time.Now()
+			_, err := system.Build(s.root)
+			if took := time.Since(start); err == nil && took > time.Second {
+				return failed("a build that changes nothing took %v", took)
+			}
+			return verdictOf(err)
+		}},
+		{Name: "build/reproducible", run: func(ctx context.Context) outcome { return verdictOf(s.reproducible()) }},
+	}, nil
+}
+
+// reproducible builds the tree in a second place, whose path has a blank, and
+// wants the same bytes.
+func (s *suite) reproducible() error {
+	dir, err := os.MkdirTemp("", "second place ")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := copyTree(dir, s.root); err != nil {
+		return err
+	}
+	var sums [2][]string
+	for i, root := range []string{s.root, dir} {
+		sys, err := system.Build(root)
+		if err != nil {
+			return err
+		}
+		for _, path := range []string{sys.Kernel, sys.Base} {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			sums[i] = append(sums[i], fmt.Sprintf("%s %x", filepath.Base(path), sha256.Sum256(b)))
+		}
+	}
+	if a, b := strings.Join(sums[0], ", "), strings.Join(sums[1], ", "); a != b {
+		return fmt.Errorf("two places, two results: %s; %s", a, b)
+	}
+	return nil
+}
+
+// benchChecks hold that two runs of the bench print the same bytes.
+func benchChecks(s *suite) ([]Check, error) {
+	return []Check{{Name: "bench/repeats", run: func(ctx context.Context) outcome {
+		sys, err := s.sys()
+		if err != nil {
+			return failed("%v", err)
+		}
+		var first, second string
+		for _, out := range []*string{&first, &second} {
+			if *out, err = bench(ctx, sys); err != nil {
+				return failed("%v", err)
+			}
+		}
+		if first != second {
+			return failed("two runs differ:\n%s\n%s", first, second)
+		}
+		return passed()
+	}}}, nil
+}
+
+// bench runs the guest's bench and returns what it prints.
+func bench(ctx context.Context, sys *boottest.System) (string, error) {
+	initrd, done, err := sys.Initrd(nil, nil)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	var out, log bytes.Buffer
+	cfg := &qemu.Config{Kernel: sys.Kernel, Initrd: initrd, ICount: true, Params: qemu.Params{Program: []string{"bench"}}}
+	r := qemu.Run(ctx, sys.QEMU, cfg, &qemu.IO{Stdout: &out, Stderr: &log, Log: &log})
+	if r.ExitCode() != 0 || out.Len() == 0 {
+		return "", fmt.Errorf("exit status %d (%s)\n%s", r.ExitCode(), r.Why, tail(log.Bytes(), 2000))
+	}
+	return out.String(), nil
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+
+	"yolk/tools/goroot"
+	"yolk/tools/internal/hosttools"
+	"yolk/tools/internal/system"
+)
+
+// doctorCommand says what is here, what is missing and what cures it.
+func doctorCommand(root string, args []string) int {
+	fmt.Printf("source   %s\nhost     %s/%s\n", root, runtime.GOOS, runtime.GOARCH)
+	healthy := doctorGo(root)
+	for _, t := range []*hosttools.Tool{&hosttools.QEMU, &hosttools.GDB} {
+		path, v, err := t.Find()
+		switch {
+		case err == nil:
+			fmt.Printf("%-8s ok: %s, version %s\n", t.Name, path, v)
+		case errors.Is(err, hosttools.ErrMissing) || errors.Is(err, hosttools.ErrOld):
+			healthy = false
+			fmt.Printf("%v\n         cure: %s\n", err, t.Cure())
+		default:
+			healthy = false
+			fmt.Println(err)
+		}
+	}
+	if cc, err := exec.LookPath("cc"); err == nil {
+		fmt.Printf("cc       ok: %s (only the race detector of the tests needs one)\n", cc)
+	} else {
+		fmt.Printf("cc       not here: the tests run without the race detector\n")
+	}
+	if !healthy {
+		return 1
+	}
+	return 0
+}
+
+// doctorGo looks at the Go toolchain.
+func doctorGo(root string) bool {
+	cmd := system.Go(root, "env", "GOVERSION", "GOROOT")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	switch f := strings.Fields(string(out)); {
+	case errors.Is(err, exec.ErrNotFound):
+		fmt.Printf("Go       not found\n         cure: install Go 1.21 or newer from https://go.dev/dl\n")
+	case err != nil:
+		fmt.Printf("Go       cannot get %s: %v\n         cure: let the go command reach its module proxy once (go env GOPROXY)\n", goroot.Version, err)
+	case len(f) < 2 || f[0] != goroot.Version:
+		fmt.Printf("Go       is %s, Yolk needs %s\n         cure: install Go 1.21 or newer, which fetches it\n", strings.Join(f, " "), goroot.Version)
+	default:
+		fmt.Printf("Go       ok: %s in %s\n", f[0], f[1])
+		return true
+	}
+	return false
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"yolk/kernel/trace"
+	"yolk/qemu"
+	"yolk/tools/internal/system"
+)
+
+func TestParseRun(t *testing.T) {
+	for _, c := range []struct {
+		args string
+		want runFlags
+	}{
+		{"", runFlags{}},
+		{"-- ls -l", runFlags{program: []string{"ls", "-l"}}},
+		{"ls -gdb 5", runFlags{program: []string{"ls", "-gdb", "5"}}},
+		{"-m 64 -icount -- -m", runFlags{memory: 64, icount: true, program: []string{"-m"}}},
+		{"-machine pc -cpu qemu64,+rdrand", runFlags{machine: "pc", cpu: "qemu64,+rdrand"}},
+		{"-initrd a -add b:c -initrd d", runFlags{initrds: listFlag{"a", "d"}, adds: listFlag{"b:c"}}},
+		{"-qemu -d -qemu int", runFlags{qemu: listFlag{"-d", "int"}}},
+		{"-gdb", runFlags{gdb: gdbFlag{on: true}}},
+		{"-gdb 4711 -m 64", runFlags{gdb: gdbFlag{true, 4711}, memory: 64}},
+		{"-gdb=4711", runFlags{gdb: gdbFlag{true, 4711}}},
+		{"-gdb -m 64", runFlags{gdb: gdbFlag{on: true}, memory: 64}},
+		{"-gdb -- 4711", runFlags{gdb: gdbFlag{on: true}, program: []string{"4711"}}},
+		{"-append -gdb -gdb 7", runFlags{append: "-gdb", gdb: gdbFlag{true, 7}}},
+	} {
+		got, err := parseRun("run", strings.Fields(c.args))
+		if err != nil {
+			t.Errorf("%s: %v", c.args, err)
+			continue
+		}
+		w := c.want
+		w.machine, w.cpu = orElse(w.machine, "q35"), orElse(w.cpu, "max")
+		if w.memory == 0 {
+			w.memory = qemu.DefaultMemory
+		}
+		if fmt.Sprintf("%+v", *got) != fmt.Sprintf("%+v", w) {
+			t.Errorf("%s:\n%+v, want\n%+v", c.args, *got, w)
+		}
+	}
+}
+
+func orElse(s, absent string) string {
+	if s == "" {
+		return absent
+	}
+	return s
+}
+
+// TestUsageErrors: what the user got wrong is never mistaken for a status of
+// the program's.
+func TestUsageErrors(t *testing.T) {
+	silence(t)
+	for _, args := range [][]string{{"run", "-no-such-flag"}, {"run", "-machine", "vax"}, {"no-such-command"}, {"run", "-gdb=x"}} {
+		if code := dispatch(args); code != qemu.ExitFailed {
+			t.Errorf("%q: %d", args, code)
+		}
+	}
+	for _, args := range [][]string{{}, {"help"}, {"-h"}, {"run", "-h"}} {
+		if code := dispatch(args); code != 0 {
+			t.Errorf("%q: %d", args, code)
+		}
+	}
+}
+
+// silence keeps the usage message out of the tests' output.
+func silence(t *testing.T) {
+	t.Helper()
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	saved := os.Stderr
+	os.Stderr = null
+	t.Cleanup(func() { os.Stderr = saved; null.Close() })
+}
+
+func TestStopped(t *testing.T) {
+	silence(t)
+	for _, c := range []struct {
+		program []string
+		signal  int
+		want    int
+	}{{nil, 0, 0}, {[]string{"ls"}, 0, 137}, {nil, 15, 143}, {[]string{"ls"}, 2, 130}} {
+		if got := (&runFlags{program: c.program}).stopped(c.signal); got != c.want {
+			t.Errorf("%+v: %d", c, got)
+		}
+	}
+}
+
+// TestConnect holds the table above runFlags.connect.
+func TestConnect(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		program []string
+		is      [3]bool
+		tty     [3]bool   // the guest's terminals
+		typed   bool      // the console reads stdin
+		screen  io.Writer // the console writes there
+	}{
+		{"shell on a terminal", nil, [3]bool{true, true, true}, [3]bool{true, true, true}, true, os.Stdout},
+		{"shell fed by a script", nil, [3]bool{}, [3]bool{true, true, true}, true, os.Stdout},
+		{"program on a terminal", []string{"p"}, [3]bool{true, true, true}, [3]bool{true, true, true}, true, os.Stdout},
+		{"program, stdout to a file", []string{"p"}, [3]bool{true, false, true}, [3]bool{true, false, true}, true, os.Stderr},
+		{"program, stdin from a file", []string{"p"}, [3]bool{false, true, true}, [3]bool{false, true, true}, false, os.Stdout},
+		{"program, no terminal", []string{"p"}, [3]bool{}, [3]bool{}, false, io.Discard},
+	} {
+		f := &runFlags{program: c.program, trace: "file"}
+		cfg, streams := &qemu.Config{}, &qemu.IO{}
+		f.connect(cfg, streams, &terminal{is: c.is})
+		if cfg.Params.Terminal != c.tty || (streams.ConsoleIn != nil) != c.typed || (streams.Stdin == nil) != c.typed || streams.ConsoleOut != c.screen {
+			t.Errorf("%s: terminals %v, console reads %v, writes to %v", c.name, cfg.Params.Terminal, streams.ConsoleIn, streams.ConsoleOut)
+		}
+		if cfg.Params.Trace&trace.ClassFault == 0 || cfg.Params.Trace&trace.ClassSyscall != 0 {
+			t.Errorf("%s: trace %#x", c.name, cfg.Params.Trace)
+		}
+	}
+}
+
+// TestLongArguments: what does not fit on the command line goes by the initrd.
+func TestLongArguments(t *testing.T) {
+	s, err := systemForTest(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{10, 100_000} {
+		f := &runFlags{machine: "q35", program: []string{"echo", strings.Repeat("x", n)}}
+		cfg, cleanup, err := f.config(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		line, err := cfg.Params.CommandLine()
+		if long := n > 4000; err != nil || cfg.Params.ArgsFile != long || strings.Contains(line, "xxx") == long || (cfg.Initrd != s.Base) != long {
+			t.Errorf("%d bytes: %.80q, %v, initrd %s", n, line, err, cfg.Initrd)
+		}
+		cleanup()
+	}
+}
+
+// systemForTest is a system with an empty base image.
+func systemForTest(t *testing.T) (*system.System, error) {
+	dir := t.TempDir()
+	s := &system.System{Base: filepath.Join(dir, "base"), Box: filepath.Join(dir, "box")}
+	if err := os.WriteFile(s.Box, nil, 0o755); err != nil {
+		return nil, err
+	}
+	return s, os.WriteFile(s.Base, nil, 0o666)
+}
+
+func TestTraceFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "trace")
+	f := &runFlags{trace: path}
+	streams := &qemu.IO{}
+	finish, err := f.openTrace(streams)
+	if err != nil {
+		t.Fatal(err)
+	}
+	streams.Trace(&trace.Event{Kind: trace.Exit, PID: 3})
+	streams.Trace(&trace.Event{Kind: trace.Exit, PID: 4})
+	if err := finish(); err != nil {
+		t.Fatal(err)
+	}
+	b, _ := os.ReadFile(path)
+	if n := bytes.Count(b, []byte("\n")); n != 2 || !bytes.HasPrefix(b, []byte(`{"seq":0,`)) {
+		t.Errorf("%s", b)
+	}
+	if _, err := (&runFlags{trace: filepath.Join(path, "x")}).openTrace(streams); err == nil {
+		t.Error("a trace that cannot be written was opened")
+	}
+}
+
+func TestCRLF(t *testing.T) {
+	var b bytes.Buffer
+	if n, err := (crlf{&b}).Write([]byte("a\nb\n")); n != 4 || err != nil || b.String() != "a\r\nb\r\n" {
+		t.Errorf("%d %v %q", n, err, &b)
+	}
+}
+
+func TestFreePort(t *testing.T) {
+	if port, err := (&gdbFlag{on: true, port: 99}).choose(); port != 99 || err != nil {
+		t.Errorf("%d %v", port, err)
+	}
+	if port, err := (&gdbFlag{on: true}).choose(); port < 1024 || err != nil {
+		t.Errorf("%d %v", port, err)
+	}
+}
