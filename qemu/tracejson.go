@@ -6,49 +6,28 @@ import (
 	"yolk/kernel/trace"
 )
 
-// kinds names the kinds of events and says which of an event's fields each
-// uses, under which name.  The comments in trace.Kind are the source.
-var kinds = map[trace.Kind]struct {
-	name   string
-	fields []traceField
-}{
-	trace.Fork:        {"fork", []traceField{child, oldRoot, newRoot}},
-	trace.VFork:       {"vfork", []traceField{child, oldRoot, newRoot}},
-	trace.VForkSleep:  {"vfork-sleep", []traceField{child}},
-	trace.VForkWake:   {"vfork-wake", []traceField{child}},
-	trace.Exec:        {"exec", []traceField{oldRoot, newRoot}},
-	trace.ExecFail:    {"exec-fail", []traceField{errno}},
-	trace.Exit:        {"exit", []traceField{status}},
-	trace.Wait:        {"wait", []traceField{child, status}},
-	trace.Reparent:    {"reparent", []traceField{parent}},
-	trace.Fault:       {"fault", []traceField{va, hwError, decision, oldFrame, newFrame, refs}},
-	trace.TableMake:   {"table-make", []traceField{va, newFrame, level, oldRoot}},
-	trace.TableFree:   {"table-free", []traceField{oldFrame, level}},
-	trace.FlushPage:   {"flush-page", []traceField{va, oldRoot}},
-	trace.FlushSpace:  {"flush-space", []traceField{oldRoot}},
-	trace.SignalSend:  {"signal-send", []traceField{receiver, signal}},
-	trace.SignalFrame: {"signal-frame", []traceField{signal, va}},
-	trace.SignalKill:  {"signal-kill", []traceField{signal}},
-	trace.Syscall:     {"syscall", []traceField{call, firstArg}},
-	trace.SysReturn:   {"sysreturn", []traceField{call, result}},
-}
-
-// decisions names the decisions of the page-fault handler.
-var decisions = map[trace.Decision]string{
-	trace.NoDecision:  "none",
-	trace.DemandZero:  "demand-zero",
-	trace.ZeroPage:    "zero-page",
-	trace.FilePage:    "file-page",
-	trace.FileCopy:    "file-copy",
-	trace.COWCopy:     "cow-copy",
-	trace.COWReuse:    "cow-reuse",
-	trace.StackGrow:   "stack-grow",
-	trace.SharedWrite: "shared-write",
-	trace.Spurious:    "spurious",
-	trace.SegvMapErr:  "segv-maperr",
-	trace.SegvAccErr:  "segv-accerr",
-	trace.BusAdrErr:   "bus-adrerr",
-	trace.OutOfMemory: "out-of-memory",
+// fields says which of an event's fields each kind uses, under which name.  The
+// comments in trace.Kind are the source.
+var fields = map[trace.Kind][]traceField{
+	trace.Fork:        {child, oldRoot, newRoot},
+	trace.VFork:       {child, oldRoot, newRoot},
+	trace.VForkSleep:  {child},
+	trace.VForkWake:   {child},
+	trace.Exec:        {oldRoot, newRoot},
+	trace.ExecFail:    {errno},
+	trace.Exit:        {status},
+	trace.Wait:        {child, status},
+	trace.Reparent:    {parent},
+	trace.Fault:       {va, hwError, decision, oldFrame, newFrame, refs},
+	trace.TableMake:   {va, newFrame, level, oldRoot},
+	trace.TableFree:   {oldFrame, level},
+	trace.FlushPage:   {va, oldRoot},
+	trace.FlushSpace:  {oldRoot},
+	trace.SignalSend:  {receiver, signal},
+	trace.SignalFrame: {signal, va},
+	trace.SignalKill:  {signal},
+	trace.Syscall:     {call, firstArg},
+	trace.SysReturn:   {call, result},
 }
 
 // A traceField is one member of an event's JSON object.
@@ -85,7 +64,7 @@ var (
 		return strconv.AppendUint(b, uint64(ev.Refs), 10)
 	}}
 	decision = traceField{"decision", func(b []byte, ev *trace.Event) []byte {
-		return strconv.AppendQuote(b, decisions[ev.Decision])
+		return strconv.AppendQuote(b, ev.Decision.String())
 	}}
 )
 
@@ -98,7 +77,6 @@ func newPFN(b []byte, ev *trace.Event) []byte  { return strconv.AppendUint(b, ev
 // nanoseconds since boot), pid, kind and what the kind has besides.  Addresses
 // are strings in hexadecimal, frames are decimal frame numbers.
 func AppendJSON(b []byte, ev *trace.Event) []byte {
-	k := kinds[ev.Kind]
 	b = append(b, `{"seq":`...)
 	b = strconv.AppendUint(b, ev.Seq, 10)
 	b = append(b, `,"t":`...)
@@ -106,9 +84,9 @@ func AppendJSON(b []byte, ev *trace.Event) []byte {
 	b = append(b, `,"pid":`...)
 	b = strconv.AppendInt(b, int64(ev.PID), 10)
 	b = append(b, `,"kind":"`...)
-	b = append(b, k.name...)
+	b = append(b, ev.Kind.String()...)
 	b = append(b, '"')
-	for _, f := range k.fields {
+	for _, f := range fields[ev.Kind] {
 		b = append(b, ',', '"')
 		b = append(b, f.name...)
 		b = append(b, '"', ':')
