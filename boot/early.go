@@ -3,6 +3,7 @@
 package main
 
 import (
+	"runtime"
 	"runtime/goos"
 
 	"yolk/arch/amd64"
@@ -15,9 +16,11 @@ const (
 	// bootStackSize holds g0's stack, 64 KiB at least, above a guard page.
 	bootStackSize = 20 * pageSize
 
-	// The Go heap gets a quarter of memory, within these bounds.
-	minHeap = 14 * mebibyte
-	maxHeap = 256 * mebibyte
+	// The Go heap is made of arenas, of which it gets a quarter of memory,
+	// within these bounds (tools/goroot sets their size).
+	arenaSize = 4 * mebibyte
+	minArenas = 3
+	maxArenas = 64
 
 	// minMemory is what a shell needs; less is refused in words.
 	minMemory = 40 * mebibyte
@@ -30,8 +33,9 @@ var bootStack [bootStackSize]byte
 // noG stands in for the thread-local word that holds g.
 var noG [2]uint64
 
-// heap is the range of physical memory that the Go heap was given.
-var heap memoryRange
+// heap is the range of physical memory that the Go runtime was given, arenas
+// the part of it that its heap can have.
+var heap, arenas memoryRange
 
 // early runs before the Go runtime, on the boot stack and without a g: it and
 // all that it calls are nosplit and allocate nothing.
@@ -79,6 +83,13 @@ func requireFeatures() {
 // image, right behind the image.  The loader put the initrd at the top of
 // memory, far from it.
 //
+//	image end   arenas.Addr, aligned                    heap's end
+//	    │ metadata │ arena │ arena │ …               │ arena │
+//
+// WHY the room before the first arena: arenas are aligned, and what the runtime
+// skips for that it gives to its own tables.  Were that too little, they would
+// grow behind the last arena, and one that no longer fits is lost whole.
+//
 //go:nosplit
 func chooseHeap() {
 	total, end := uint64(0), uint64(0)
@@ -93,15 +104,18 @@ func chooseHeap() {
 	if loaded.initrd.Size != 0 && loaded.initrd.Addr >= first && loaded.initrd.Addr < end {
 		end = loaded.initrd.Addr
 	}
-	size := min(max(total/4, minHeap), maxHeap) &^ (pageSize - 1)
+	size := min(max((total/4+arenaSize/2)/arenaSize, minArenas), maxArenas) * arenaSize
+	start := (first + mebibyte + size/32 + arenaSize - 1) &^ (arenaSize - 1)
 	// Beside the heap there must be room for page tables and a few programs.
-	if total < minMemory || end < first+size+4*mebibyte {
+	if total < minMemory || end < start+size+4*mebibyte {
 		refuse("yolk: too little memory; start QEMU with -m 64 or more\n")
 	}
-	heap = memoryRange{Addr: first, Size: size}
-	goos.RamStart = uint(imageBase + first)
-	goos.RamSize = uint(size)
-	goos.Bloc = uintptr(imageBase + first)
+	arenas = memoryRange{Addr: start, Size: size}
+	heap = memoryRange{Addr: first, Size: start + size - first}
+	goos.RamStart = uint(imageBase + heap.Addr)
+	goos.RamSize = uint(heap.Size)
+	goos.Bloc = uintptr(imageBase + heap.Addr)
+	runtime.MemProfileRate = 0 // the table of its samples would take 1.4 MB
 }
 
 // imageEnd is the physical address of the first page behind the kernel's image.

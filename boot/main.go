@@ -14,7 +14,6 @@ package main
 
 import (
 	"fmt"
-	"runtime/debug"
 	"runtime/goos"
 	_ "unsafe" // go:linkname
 
@@ -34,8 +33,7 @@ func hwinit1() {
 }
 
 func main() {
-	// The collector starts early enough that the heap never reaches its end.
-	debug.SetMemoryLimit(int64(heap.Size) * 7 / 8)
+	limitHeap()
 	pool := protectMachine()
 	p := params.Parse(string(loaded.command[:loaded.length]))
 	for _, c := range p.Complaints {
@@ -47,7 +45,8 @@ func main() {
 	hw := newMachine()
 	log := newTrace(p.Trace)
 	memory := newMemory(pool.Addr, amd64.Root(), log, p.FaultAround)
-	budget := mm.NewBudget(nil, int64(heap.Size)/2)
+	budget := mm.NewBudget(nil, int64(arenas.Size)*5/8)
+	budget.Back(new(goHeap))
 	k := kernel.New(kernel.Config{
 		Machine: hw, Memory: memory, Log: log, Budget: budget,
 		EagerFork: p.EagerFork, Calls: calls.All(), Debug: &kernel.DebugRoot,

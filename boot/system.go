@@ -26,9 +26,6 @@ import (
 	"yolk/mm"
 )
 
-// descriptions bounds the open files of the whole system.
-const descriptions = 4096
-
 // system is what lies around the kernel proper: the tree of files, the
 // terminal and the channel to the host.
 type system struct {
@@ -47,7 +44,7 @@ func newSystem(k *kernel.Kernel, hw *machine, p *params.Params) (*system, error)
 	s := &system{kernel: k, machine: hw, devices: vfs.Devices{}, params: p}
 	pipes := pipe.NewPool(k.Memory(), k.Memory().Frames.Total()/32)
 	tree, err := fs.New(fs.Config{
-		Memory: k.Memory(), Budget: k.Budget(), Devices: s.devices, Pipes: pipes, Now: hw.Walltime,
+		Memory: k.Memory(), Budget: k.Share(0), Devices: s.devices, Pipes: pipes, Now: hw.Walltime,
 		Reserve: k.Memory().Frames.Total() / 16,
 	})
 	if err != nil {
@@ -56,6 +53,7 @@ func newSystem(k *kernel.Kernel, hw *machine, p *params.Params) (*system, error)
 	if err := s.unpack(tree); err != nil {
 		return nil, err
 	}
+	descriptions := int(k.Budget().Limit() / vfs.DescriptionCost) // in all, each charged to who opened it
 	s.names = vfs.NewContext(vfs.NewSystem(descriptions, pipes), tree.Root())
 	s.startConsole()
 	s.startChannel()
@@ -236,7 +234,7 @@ func (s *system) banner() {
 // openConsole returns a descriptor table with the console as 0, 1 and 2: what
 // process 1 has to say before it opens anything must not be lost.
 func (s *system) openConsole() (*vfs.Table, error) {
-	files := vfs.NewTable(s.kernel.Budget())
+	files := vfs.NewTable(s.kernel.Share(0))
 	console, err := s.names.Open(nil, nil, "/dev/console", abi.O_RDWR|abi.O_NOCTTY, 0)
 	if err != nil {
 		return nil, fmt.Errorf("/dev/console: %w", err)

@@ -20,6 +20,8 @@ type scarcity struct {
 	heap     bool  // of the budget, not of frames
 	done     bool
 	held     int64
+	modest   int64 // held of what the process has paid for
+	p        *Process
 	failures int
 
 	free   int
@@ -41,15 +43,15 @@ func (x *scarcity) probe(p *Process, id uint32, f *amd64.TrapFrame) {
 		}
 		x.free, x.used, x.before = s.mem.Frames.Free(), s.budget.Used(), snapshot(p)
 		if x.heap {
+			x.p, x.modest = p, max(0, modesty-p.budget.Used())
+			must(s.t, p.budget.Charge(x.modest))
 			x.held = s.budget.Limit() - s.budget.Used() - x.step*budgetStep
 			must(s.t, s.budget.Charge(x.held))
 		} else {
 			s.mem.Frames.SetReserve(x.free - int(x.step))
 		}
 	case 2:
-		s.mem.Frames.SetReserve(0)
-		s.budget.Release(x.held)
-		x.held = 0
+		x.relent()
 		s.check()
 		if int64(f.RAX) >= 0 {
 			if x.step == 0 {
@@ -68,6 +70,16 @@ func (x *scarcity) probe(p *Process, id uint32, f *amd64.TrapFrame) {
 			s.t.Fatalf("step %d: the process was\n%s\nand is\n%s", x.step, x.before, after)
 		}
 	}
+}
+
+// relent lets everything be had again.
+func (x *scarcity) relent() {
+	x.s.mem.Frames.SetReserve(0)
+	x.s.budget.Release(x.held)
+	if x.p != nil {
+		x.p.budget.Release(x.modest)
+	}
+	x.held, x.modest = 0, 0
 }
 
 // underScarcity runs a program whose operation fails at every step in turn.
@@ -106,9 +118,24 @@ func sleepless(a *Asm) { a.Syscall(abi.SysSchedYield) }
 
 func TestFORK01OutOfMemoryAtEveryStep(t *testing.T) {
 	for _, eager := range []bool{false, true} {
-		underScarcity(t, 10, options{eager: eager}, func(*system) {},
+		underScarcity(t, 10, options{eager: eager}, crowd,
 			func(a *Asm) { a.Syscall(abi.SysFork).CmpImm(RAX, 0).Jz("child") },
 			func(a *Asm) { wait(a, 0) })
+	}
+}
+
+// crowd gives the process more regions than a child has paid for.
+func crowd(s *system) {
+	next, done := s.onProbe, false
+	s.onProbe = func(p *Process, id uint32, f *amd64.TrapFrame) {
+		for i := 0; i < modesty/100 && !done; i++ { // a region costs more than 100 bytes
+			_, err := p.space.Map(mm.MapRequest{
+				Addr: mm.VirtAddr(0x20000000 + 2*i*mm.PageSize), Length: mm.PageSize, Fixed: mm.FixedReplace,
+			})
+			must(s.t, err)
+		}
+		done = true
+		next(p, id, f)
 	}
 }
 
@@ -152,9 +179,7 @@ func TestEXEC04OutOfMemoryAtEveryStep(t *testing.T) {
 			})
 			s.log.Attach(trace.ClassProcess, sinkFunc(func(ev *trace.Event) {
 				if ev.Kind == trace.Exec { // enough of everything from here on
-					s.mem.Frames.SetReserve(0)
-					s.budget.Release(x.held)
-					x.held = 0
+					x.relent()
 				}
 			}), nil)
 			s.boot("/init")

@@ -51,7 +51,7 @@ type Config struct {
 	Machine   Machine
 	Memory    *mm.Memory
 	Log       *trace.Log
-	Budget    *mm.Budget // Go heap that all processes together may make the kernel use
+	Budget    *mm.Budget // Go heap that users may make the kernel use, all together
 	EagerFork bool       // fork copies pages at once instead of sharing them
 	Calls     []Call     // system calls beside those that are the life of a process
 	Debug     *Debug     // what GDB reads; nil in tests
@@ -69,6 +69,8 @@ type Kernel struct {
 	memory   *mm.Memory
 	trace    *trace.Log
 	budget   *mm.Budget
+	base     *mm.Budget // of it, for what a process costs at the least
+	shared   *mm.Budget // the rest, of which each user has a share
 	forkMode mm.ForkMode
 	debug    *Debug
 	calls    [abi.SysCount]Call     // by number; built once
@@ -94,9 +96,11 @@ type Kernel struct {
 // New returns a kernel without processes.
 func New(c Config) *Kernel {
 	k := &Kernel{
-		machine: c.Machine, memory: c.Memory, trace: c.Log, budget: c.Budget, debug: c.Debug,
+		machine: c.Machine, memory: c.Memory, trace: c.Log, debug: c.Debug,
+		budget: c.Budget, base: mm.NewBudget(c.Budget, min(c.Budget.Limit()/2, MaxProcesses*processCost)),
 		byPID: make(map[int]*Process), idUses: make(map[int]int), finished: make(chan struct{}),
 	}
+	k.shared = mm.NewBudget(c.Budget, c.Budget.Limit()-k.base.Limit())
 	if c.EagerFork {
 		k.forkMode = mm.ForkEager
 	}
@@ -187,6 +191,10 @@ func (k *Kernel) PIDs() []int {
 func (k *Kernel) Machine() Machine   { return k.machine }
 func (k *Kernel) Memory() *mm.Memory { return k.memory }
 func (k *Kernel) Budget() *mm.Budget { return k.budget }
+
+// Share returns a budget for one more user of the kernel's heap, who has paid for
+// so many bytes already.
+func (k *Kernel) Share(paid int64) *mm.Budget { return mm.NewShare(k.shared, paid) }
 
 // SignalGroup sends a signal of the kernel's to every process of a group.
 func (k *Kernel) SignalGroup(pgid, sig int) {

@@ -22,9 +22,16 @@ const (
 	Zombie   State = 'Z' // has exited and was not waited for yet
 )
 
-// processCost is the Go heap charged for a process: its Process, its trap
-// frame, and its goroutine's stack, which grows to 16 KiB in deep calls.
-const processCost = 32 << 10
+const (
+	// modesty is what a process may always have of the Go heap: a dozen open
+	// files and mappings, a few arguments.  So whatever others have taken, a
+	// shell can start the program that ends them.
+	modesty = 16 << 10
+
+	// processCost is the Go heap charged for a process: that, its Process, its
+	// trap frame, and its goroutine's stack, which grows to 16 KiB in deep calls.
+	processCost = 20<<10 + modesty
+)
 
 // Process is a user program in execution: a goroutine that alternates between
 // user mode and the kernel until it exits.
@@ -79,18 +86,17 @@ type image struct {
 	envStart, envEnd uint64
 }
 
-// newProcess takes a slot, a pid and the budget of a process whose parent is
+// newProcess takes a slot, a pid and the cost of a process whose parent is
 // given; forget undoes it.
 func (k *Kernel) newProcess(parent *Process) (*Process, error) {
 	if k.halted || k.procs == MaxProcesses {
 		return nil, errLimit
 	}
-	budget := mm.NewBudget(k.budget, k.budget.Limit()-k.budget.Limit()/4)
-	if budget.Charge(processCost) != nil {
+	if k.base.Charge(processCost) != nil {
 		return nil, errLimit
 	}
 	p := &Process{
-		kernel: k, pid: k.allocPID(), frame: k.machine.NewFrame(), wake: make(chan struct{}, 1), budget: budget,
+		kernel: k, pid: k.allocPID(), frame: k.machine.NewFrame(), wake: make(chan struct{}, 1), budget: k.Share(modesty),
 		parent: parent, state: Running, exitSignal: abi.SIGCHLD, interruptedCall: -1, startTime: k.machine.Nanotime(),
 	}
 	for k.slots[p.slot] != nil {
@@ -113,7 +119,7 @@ func (k *Kernel) forget(p *Process) {
 		k.useID(id, -1)
 	}
 	k.procs--
-	p.budget.Release(processCost)
+	k.base.Release(processCost)
 }
 
 // maxPID bounds process numbers, as Linux's default pid_max.

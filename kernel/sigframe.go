@@ -68,11 +68,10 @@ func (p *Process) pushFrame(sig int, act action, mask uint64) bool {
 	if onAlt && !p.altStack.contains(frame) {
 		return false
 	}
-	b := p.kernel.scratch[:frameSize]
+	b, image := p.kernel.scratch[:frameSize], p.kernel.scratch[frameSize:frameSize+fpuSize]
 	p.encodeFrame(b, sig, act, mask, fpu)
-	var image [fpuSize]byte
-	copy(image[:fpuReserved], f.FPU[:])
-	if p.CopyOut(fpu, image[:]) != nil || p.CopyOut(frame, b) != nil {
+	clear(image[copy(image, f.FPU[:fpuReserved]):])
+	if p.CopyOut(fpu, image) != nil || p.CopyOut(frame, b) != nil {
 		return false
 	}
 	f.RIP, f.RSP = act.handler, frame
@@ -179,11 +178,11 @@ func (p *Process) restoreFPU(va uint64) bool {
 	if mask == 0 {
 		mask = defaultMXCSRMask
 	}
-	var image [fpuSize]byte
-	if p.CopyIn(image[:], va) != nil || le.Uint32(image[mxcsrOffset:])&^mask != 0 {
+	image := p.kernel.scratch[frameSize : frameSize+fpuSize]
+	if p.CopyIn(image, va) != nil || le.Uint32(image[mxcsrOffset:])&^mask != 0 {
 		return false
 	}
-	f.FPU = image
+	copy(f.FPU[:], image)
 	return true
 }
 

@@ -209,6 +209,7 @@ func (p *Process) settle() {
 			break
 		}
 		p.pending &^= sigBit(sig)
+		p.took(sig)
 		switch {
 		case p.stops(sig):
 			p.stop(sig)

@@ -557,6 +557,34 @@ func TestSetitimerRepeats(t *testing.T) {
 	})
 }
 
+// A signal that is blocked rings once, however short the interval; when it has
+// been taken, the alarm goes on in its old rhythm.
+func TestSetitimerWaitsForItsSignal(t *testing.T) {
+	bubble(t, options{}, func(s *system) {
+		start := time.Now()
+		s.program("/init", func(a *Asm) {
+			handler(a, abi.SIGALRM, "handler", 0)
+			store(a, varA, 2)    // interval
+			store(a, varA+16, 1) // first
+			store(a, varB, 1<<(abi.SIGALRM-1))
+			a.Syscall(abi.SysRtSigprocmask, abi.SIG_BLOCK, varB, 0, 8)
+			a.Syscall(abi.SysSetitimer, abi.ITIMER_REAL, varA, 0)
+			store(a, varA, 10)
+			store(a, varA+8, 0)
+			a.Syscall(abi.SysNanosleep, varA, 0).Probe(1)
+			a.Syscall(abi.SysRtSigprocmask, abi.SIG_UNBLOCK, varB, 0, 8).Probe(2)
+			a.Syscall(abi.SysPause).Probe(4)
+			exit(a, 0)
+			a.Label("handler").Probe(3).Ret()
+		})
+		s.boot("/init")
+		s.want(1, 0, 3, 0, 2, 0, 3, 0)
+		if d := time.Since(start); d != 11*time.Second {
+			t.Errorf("two alarms took %v", d)
+		}
+	})
+}
+
 // kill: groups, everybody, nobody, process 1.
 func TestKill(t *testing.T) {
 	bubble(t, options{}, func(s *system) {

@@ -16,7 +16,7 @@ func defaultLimits(k *Kernel) (l [abi.RLIM_NLIMITS]Limit) {
 	for i := range l {
 		l[i] = Limit{abi.RLIM_INFINITY, abi.RLIM_INFINITY}
 	}
-	procs := min(uint64(k.budget.Limit()/(2*processCost)), MaxProcesses)
+	procs := min(uint64(k.base.Limit()/processCost), MaxProcesses)
 	l[abi.RLIMIT_STACK].Cur = mm.StackLimit
 	l[abi.RLIMIT_CORE] = Limit{}
 	l[abi.RLIMIT_NPROC] = Limit{procs, procs}

@@ -177,6 +177,7 @@ func sysRtSigtimedwait(p *Process, a *Args) (uint64, error) {
 	for err == nil {
 		if sig := lowest(p.pending & p.awaited); sig != 0 {
 			p.pending &^= sigBit(sig)
+			p.took(sig)
 			var b [abi.SiginfoSize]byte
 			p.infos[sig].encode(b[:], sig)
 			return uint64(sig), p.CopyOutMaybe(a[1], b[:])
@@ -219,8 +220,8 @@ func (p *Process) Alarm() (left, every int64) {
 	return max(p.alarm.at-p.kernel.machine.Nanotime(), 1), p.alarm.every
 }
 
-// SetAlarm has SIGALRM sent after first nanoseconds, then at every interval;
-// first 0 turns it off.
+// SetAlarm has SIGALRM sent after first nanoseconds, then, each time that it was
+// taken, at the next interval's end; first 0 turns it off.
 func (p *Process) SetAlarm(first, every int64) {
 	if p.alarm.timer != nil {
 		p.alarm.timer.Stop()
@@ -235,8 +236,23 @@ func (p *Process) SetAlarm(first, every int64) {
 		p.kernel.Lock()
 		defer p.kernel.Unlock()
 		if p.alarm.at == at { // else it was set anew while this function waited for the lock
+			if every == 0 {
+				p.alarm = alarm{}
+			}
 			p.signal(abi.SIGALRM, sigInfo{code: abi.SI_KERNEL})
-			p.SetAlarm(p.alarm.every, p.alarm.every)
 		}
 	})
+}
+
+// took is called when p has taken a pending signal: after SIGALRM, the alarm goes
+// on with its next interval.
+//
+// WHY not when it rings, as an alarm clock would: one with an interval of a
+// microsecond, whose signal is blocked or ignored, would keep the kernel busy with
+// itself.  User mode, where interrupts come, would never be entered.
+func (p *Process) took(sig int) {
+	now := p.kernel.machine.Nanotime()
+	if a := &p.alarm; sig == abi.SIGALRM && a.every > 0 && a.at <= now {
+		p.SetAlarm(a.every-(now-a.at)%a.every, a.every)
+	}
 }

@@ -9,6 +9,19 @@ type Budget struct {
 	parent *Budget
 	limit  int64
 	used   int64
+	paid   int64  // of used, what does not count against parent
+	share  bool   // made by NewShare
+	heap   GoHeap // of a budget without parent; may be nil
+}
+
+// GoHeap is what the bytes of a budget are taken from.
+type GoHeap interface {
+	// Spare reports whether n bytes can really be taken and the reserve stays.
+	//
+	// WHY ask, where all is counted: a charge is an estimate, and a heap that
+	// cannot move its objects has holes.  Whoever frees all but one object in
+	// each of its blocks is charged for little and occupies much.
+	Spare(n int64) bool
 }
 
 // NewBudget returns a budget of limit bytes under parent, which may be nil.
@@ -16,26 +29,51 @@ func NewBudget(parent *Budget, limit int64) *Budget {
 	return &Budget{parent: parent, limit: limit}
 }
 
+// greed is how many times what then remains in its parent a share may have.
+const greed = 3
+
+// NewShare returns a budget for one of many users of parent.  It may be charged
+// greed times as much as then remains in parent: three quarters of it for one
+// alone.  What was paid for in advance, elsewhere, comes first; whatever the
+// others have, nobody can be refused that.
+func NewShare(parent *Budget, paid int64) *Budget {
+	return &Budget{parent: parent, limit: parent.limit + paid, paid: paid, share: true}
+}
+
+// Back makes h what the budget, which has no parent, is taken from.
+func (b *Budget) Back(h GoHeap) { b.heap = h }
+
 // Charge takes n bytes from the budget and its parents, or nothing and
 // returns ErrNoMemory.
 func (b *Budget) Charge(n int64) error {
-	for p := b; p != nil; p = p.parent {
-		if n > p.limit-p.used {
-			return ErrNoMemory
+	if n > b.limit-b.used {
+		return ErrNoMemory
+	}
+	owed := max(0, b.used-b.paid)
+	more := max(0, b.used+n-b.paid) - owed
+	switch {
+	case more == 0:
+	case b.share && owed+more > greed*(b.parent.limit-b.parent.used-more):
+		return ErrNoMemory
+	case b.parent != nil:
+		if err := b.parent.Charge(more); err != nil {
+			return err
 		}
+	case b.heap != nil && !b.heap.Spare(more):
+		return ErrNoMemory
 	}
-	for p := b; p != nil; p = p.parent {
-		p.used += n
-	}
+	b.used += n
 	return nil
 }
 
 // Release gives back n bytes that were charged.
 func (b *Budget) Release(n int64) {
-	for p := b; p != nil; p = p.parent {
-		if p.used -= n; p.used < 0 {
-			panic("mm: more released than was charged")
-		}
+	owed := max(0, b.used-b.paid)
+	if b.used -= n; b.used < 0 {
+		panic("mm: more released than was charged")
+	}
+	if b.parent != nil {
+		b.parent.Release(owed - max(0, b.used-b.paid))
 	}
 }
 

@@ -287,7 +287,7 @@ func openPipe(p *kernel.Process, flags int) (r, w int, err error) {
 
 // install opens a descriptor for a handle, which it closes if it cannot.
 func install(p *kernel.Process, h vfs.Handle, node vfs.Node, flags int) (int, error) {
-	d, err := p.FS.System.NewDescription(h, vfs.Place{Node: node}, flags&^abi.O_CLOEXEC)
+	d, err := p.FS.System.NewDescription(p, h, vfs.Place{Node: node}, flags&^abi.O_CLOEXEC)
 	if err != nil {
 		return 0, err
 	}

@@ -51,11 +51,13 @@ func sysMincore(p *kernel.Process, a *kernel.Args) (uint64, error) {
 	for va, end, out := a[0], a[0]+a[1], a[2]; va < end; {
 		b := p.Scratch()
 		b = b[:min((end-va+mm.PageSize-1)/mm.PageSize, uint64(cap(b)))]
-		for i := range b {
-			e, _ := p.Space().Entry(mm.VirtAddr(va))
-			b[i] = byte(e & mm.Present)
-			va += mm.PageSize
-		}
+		clear(b)
+		part := mm.VirtAddr(va)
+		va += uint64(len(b)) * mm.PageSize
+		p.Space().Walk(part, mm.VirtAddr(va), func(at mm.VirtAddr, _ mm.PTE) bool { // huge reservations are mostly empty
+			b[(at-part)/mm.PageSize] = 1
+			return true
+		})
 		if err := p.CopyOut(out, b); err != nil {
 			return 0, err
 		}

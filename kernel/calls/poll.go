@@ -40,9 +40,9 @@ func poll(p *kernel.Process, set []polled, wait time.Duration) (ready int, left 
 	for _, s := range set {
 		if s.queue != nil {
 			s.queue.Join(p)
-			defer s.queue.Leave(p)
 		}
 	}
+	defer leave(p, set)
 	if wait < 0 {
 		wait = 1<<63 - 1
 	}
@@ -54,6 +54,15 @@ func poll(p *kernel.Process, set []polled, wait time.Duration) (ready int, left 
 		}
 	}
 	return ready, alarm.Left(), err
+}
+
+// leave takes p off the queues of set.
+func leave(p *kernel.Process, set []polled) {
+	for i, s := range set {
+		if s.queue != nil && (i == 0 || s.queue != set[i-1].queue) {
+			s.queue.Leave(p)
+		}
+	}
 }
 
 // scan looks at every descriptor of set and returns how many have events;

@@ -119,8 +119,8 @@ func (d *dir) take(e *entry) {
 		d.nlink--
 	}
 	delete(d.byName, e.name)
-	e.node = nil
 	d.tree.Budget.Release(int64(entryCost + len(e.name)))
+	*e = entry{seq: e.seq} // it may stand in the order for a while
 	if len(d.order) > 32 && len(d.byName) < len(d.order)/2 {
 		d.compact()
 	}
@@ -235,6 +235,7 @@ func (d *dir) drop(e *entry) {
 		// working directory would keep alive a chain of removed directories
 		// that nobody is charged for.
 		sub.parent, sub.nlink = nil, 1
+		sub.byName, sub.order = nil, nil // empty, but perhaps large
 	}
 	unlinked(n)
 }

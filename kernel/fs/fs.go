@@ -24,9 +24,10 @@ import (
 // What things cost in bytes of kernel heap, rounded up.
 const (
 	fileCost  = 112 // the mm.Object charges itself
-	dirCost   = 640 // with an empty map
-	linkCost  = 112 // and the target's length
-	entryCost = 176 // struct, slot in the order, slot in the map with its slack; and the name's length
+	fifoCost  = 480 // with its pipe
+	dirCost   = 448 // with an empty map
+	linkCost  = 112 // and the target's length, with an eighth for the size class
+	entryCost = 208 // struct and that of one removed, slots in the order, slots in the map; and the name's length
 )
 
 // maxLinks is how many names a file may have.
@@ -293,8 +294,11 @@ func (t *Tree) Adopt(n vfs.Node, first mm.Frame, size uint64) {
 // make makes a node of the type in mode, charged, without a name yet.
 func (t *Tree) make(mode uint32, rdev uint64, target string) (node, error) {
 	cost := fileCost
-	if mode&abi.S_IFMT == abi.S_IFLNK {
-		cost = linkCost + len(target)
+	switch mode & abi.S_IFMT {
+	case abi.S_IFLNK:
+		cost = linkCost + len(target) + len(target)/8
+	case abi.S_IFIFO:
+		cost = fifoCost
 	}
 	if err := t.charge(cost); err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package proc
 
 import (
 	"fmt"
+	"runtime/metrics"
 
 	"yolk/kernel"
 	"yolk/kernel/trace"
@@ -177,10 +178,28 @@ func vmstat(fs *FS, _ *kernel.Process, b []byte) []byte {
 		{"fork_shared", c.ForkShared}, {"fork_copied", c.ForkCopied},
 		{"table_made", c.TablesMade}, {"table_freed", c.TablesFreed},
 		{"tlb_page", c.FlushPages}, {"tlb_space", c.FlushSpaces},
+		{"kernel_budget_used", uint64(k.Budget().Used())}, {"kernel_budget_limit", uint64(k.Budget().Limit())},
 	} {
 		b = fmt.Appendf(b, "%s %d\n", line.name, line.value)
 	}
-	return b
+	return goHeap(b)
+}
+
+// goHeap is the part of vmstat about the kernel's own heap, in bytes: what the
+// last collection found alive; what is in use, garbage included, with the
+// goroutines' stacks; all that the Go runtime has taken; and where it begins to
+// collect at any price.
+func goHeap(b []byte) []byte {
+	samples := []metrics.Sample{
+		{Name: "/gc/heap/live:bytes"},
+		{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/unused:bytes"},
+		{Name: "/memory/classes/heap/stacks:bytes"},
+		{Name: "/memory/classes/total:bytes"}, {Name: "/gc/gomemlimit:bytes"}, {Name: "/gc/cycles/total:gc-cycles"},
+	}
+	metrics.Read(samples)
+	v := func(i int) uint64 { return samples[i].Value.Uint64() }
+	return fmt.Appendf(b, "go_heap_live %d\ngo_heap_inuse %d\ngo_heap_sys %d\ngo_heap_limit %d\ngo_gc_cycles %d\n",
+		v(0), v(1)+v(2)+v(3), v(4), v(5), v(6))
 }
 
 // load returns how many processes run, and the nanoseconds that those of now

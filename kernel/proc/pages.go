@@ -9,7 +9,7 @@ import (
 )
 
 // enough is the size in bytes from which a record takes no more lines.
-const enough = 4096
+const enough = 512
 
 // maps is proc_pid_maps(5); a record's key is the address behind the regions of
 // the one before.

@@ -313,7 +313,10 @@ func (h *handle) Read(_ vfs.Caller, dst vfs.Sink, off int64) (int, error) {
 	return dst.Write(h.words(h.fs, p, uint64(off)/8, min(uint64(dst.Len())/8, wordsPart), nil))
 }
 
-// readText delivers the text from off on.
+// readText delivers the text from off on, in whole records as far as it can.
+//
+// WHY whole ones: a record is made anew for each read, and the reader's own page
+// faults between two reads change what it says.
 func (h *handle) readText(p *kernel.Process, dst vfs.Sink, off int64) (done int, err error) {
 	if off < h.at {
 		h.at, h.next = 0, 0
@@ -323,15 +326,20 @@ func (h *handle) readText(p *kernel.Process, dst vfs.Sink, off int64) (done int,
 		var next uint64
 		b, next = h.records(h.fs, p, h.next, b[:0])
 		end := h.at + int64(len(b))
+		if done > 0 && dst.Len() < len(b) {
+			break
+		}
 		if off < end {
 			var n int
 			n, err = dst.Write(b[off-h.at:][:min(end-off, int64(dst.Len()))])
 			off, done = off+int64(n), done+n
 		}
-		if off < end || next == 0 {
-			break // there is more of this record, or no other
+		if off < end {
+			break // there is more of this record
 		}
-		h.at, h.next = end, next
+		if h.at, h.next = end, next; next == 0 {
+			break
+		}
 	}
 	return done, err
 }

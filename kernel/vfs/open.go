@@ -21,48 +21,83 @@ type Description struct {
 	offset int64
 	refs   int
 	system *System
+	budget *mm.Budget // charged for it; may be nil
 }
 
-// NewDescription returns an open file with one reference.  It takes over h, and
-// closes it when it fails with ErrFileTableFull.
-func (s *System) NewDescription(h Handle, at Place, flags int) (*Description, error) {
-	if s.open >= s.limit {
+// NewDescription returns an open file with one reference, charged to c until it
+// is closed, whoever has it then; c is nil for the kernel itself.  It takes over
+// h, and closes it when it fails with ErrFileTableFull.
+func (s *System) NewDescription(c Caller, h Handle, at Place, flags int) (*Description, error) {
+	d, err := s.reserve(c)
+	if err != nil {
 		h.Close()
+		return nil, err
+	}
+	return d.become(h, at, flags), nil
+}
+
+// reserve charges c for a description that is yet to become an open file.
+func (s *System) reserve(c Caller) (*Description, error) {
+	d := &Description{refs: 1, system: s}
+	if c != nil {
+		d.budget = c.Budget()
+	}
+	if s.open >= s.limit || d.budget != nil && d.budget.Charge(DescriptionCost) != nil {
 		return nil, ErrFileTableFull
 	}
 	s.open++
+	return d, nil
+}
+
+// release undoes reserve.
+func (d *Description) release() {
+	d.system.open--
+	if d.budget != nil {
+		d.budget.Release(DescriptionCost)
+	}
+}
+
+// become makes a description that was reserved an open file.
+func (d *Description) become(h Handle, at Place, flags int) *Description {
 	at.Name = strings.Clone(at.Name) // not the whole path that it is part of
-	d := &Description{Handle: h, Place: at, flags: flags, refs: 1, system: s}
+	d.Handle, d.Place, d.flags = h, at, flags
 	if flags&abi.O_NONBLOCK != 0 {
 		d.SetFlags(flags)
 	}
-	return d, nil
+	return d
 }
 
 // Open opens, and with O_CREAT makes, the file that path leads to from base
 // (nil: the working directory), as open(2) does.  mode is masked by the umask.
 func (x *Context) Open(c Caller, base Dir, path string, flags int, mode uint32) (*Description, error) {
-	if x.System.open >= x.System.limit {
-		return nil, ErrFileTableFull // before anything is created or truncated
-	}
-	at, created, err := x.locate(c, base, path, flags, mode)
+	d, err := x.System.reserve(c) // before anything is created or truncated
 	if err != nil {
 		return nil, err
 	}
-	if err := mayOpen(at.Node, flags); err != nil {
+	h, at, err := x.openHandle(c, base, path, flags, mode)
+	if err != nil {
+		d.release()
 		return nil, err
+	}
+	return d.become(h, at, flags&^(abi.O_CREAT|abi.O_EXCL|abi.O_NOCTTY|abi.O_TRUNC|abi.O_CLOEXEC)), nil
+}
+
+// openHandle finds or creates the file, opens and perhaps truncates it.
+func (x *Context) openHandle(c Caller, base Dir, path string, flags int, mode uint32) (Handle, Place, error) {
+	at, created, err := x.locate(c, base, path, flags, mode)
+	if err == nil {
+		err = mayOpen(at.Node, flags)
+	}
+	if err != nil {
+		return nil, at, err
 	}
 	h, err := at.Node.Open(c, flags)
-	if err != nil {
-		return nil, err
-	}
-	if flags&abi.O_TRUNC != 0 && !created {
-		if err := at.Node.SetAttr(c, Attr{Set: SetSize}); err != nil {
+	if err == nil && flags&abi.O_TRUNC != 0 && !created {
+		if err = at.Node.SetAttr(c, Attr{Set: SetSize}); err != nil {
 			h.Close()
-			return nil, err
 		}
 	}
-	return x.System.NewDescription(h, at, flags&^(abi.O_CREAT|abi.O_EXCL|abi.O_NOCTTY|abi.O_TRUNC|abi.O_CLOEXEC))
+	return h, at, err
 }
 
 // locate finds or creates what Open is to open.
@@ -126,7 +161,7 @@ func (x *Context) OpenExec(c Caller, base Dir, path string, how How) (*Descripti
 		h.Close()
 		return nil, ErrAccess
 	}
-	return x.System.NewDescription(h, at, abi.O_RDONLY)
+	return x.System.NewDescription(c, h, at, abi.O_RDONLY)
 }
 
 // Ref adds a reference and returns d.
@@ -138,7 +173,7 @@ func (d *Description) Ref() *Description {
 // Drop takes a reference away and closes the handle with the last one.
 func (d *Description) Drop() {
 	if d.refs--; d.refs == 0 {
-		d.system.open--
+		d.release()
 		d.Handle.Close()
 	}
 }

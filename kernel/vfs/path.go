@@ -32,9 +32,9 @@ type System struct {
 }
 
 // DescriptionCost is what an open description makes the kernel's heap hold, in
-// bytes, its handle and its half of a pipe included.  It is bounded by their
-// number rather than charged: NewSystem's argument is part of the heap's plan.
-const DescriptionCost = 768
+// bytes: with its handle, its half of a pipe, its name, and the directory of that
+// name, which may have been removed.
+const DescriptionCost = 1280
 
 // NewSystem returns a System that allows the given number of open
 // descriptions in all (ErrFileTableFull beyond).

@@ -15,8 +15,13 @@ type Queue struct {
 	sleepers []Waker
 }
 
-// Join adds w to the queue; it stays until it leaves.
-func (q *Queue) Join(w Waker) { q.sleepers = append(q.sleepers, w) }
+// Join adds w to the queue, where it stays until it leaves.  Joining twice in a
+// row, as one who polls many descriptors of one file does, is as good as once.
+func (q *Queue) Join(w Waker) {
+	if n := len(q.sleepers); n == 0 || q.sleepers[n-1] != w {
+		q.sleepers = append(q.sleepers, w)
+	}
+}
 
 // Leave takes w off the queue.
 func (q *Queue) Leave(w Waker) {
@@ -25,8 +30,8 @@ func (q *Queue) Leave(w Waker) {
 			last := len(q.sleepers) - 1
 			q.sleepers[i], q.sleepers[last] = q.sleepers[last], nil
 			q.sleepers = q.sleepers[:last]
-			if last == 0 && cap(q.sleepers) > 4 {
-				q.sleepers = nil // nobody is charged for the room any more
+			if cap(q.sleepers) > 4*(last+1) {
+				q.sleepers = append([]Waker(nil), q.sleepers[:last]...) // nobody is charged for the room any more
 			}
 			return
 		}

@@ -451,3 +451,45 @@ func TestQueue(t *testing.T) {
 		t.Error("not empty")
 	}
 }
+
+// Whoever polls a thousand descriptors of one file waits once.
+func TestQueueJoinedTwiceInARow(t *testing.T) {
+	var q vfs.Queue
+	a, b := new(waker), new(waker)
+	q.Join(b)
+	q.Join(a)
+	q.Join(a)
+	q.Leave(a)
+	q.Leave(b)
+	if !q.Empty() {
+		t.Error("a is there twice")
+	}
+}
+
+// A description is charged to who opened it, until the last user has closed it;
+// one that cannot be charged for is not opened, and creates nothing.
+func TestDescriptionsAreCharged(t *testing.T) {
+	x, c := tree(t)
+	c.Bytes = mm.NewBudget(nil, vfs.DescriptionCost)
+	d, err := x.Open(c, nil, "/made", abi.O_CREAT|abi.O_RDWR, 0o600)
+	if err != nil || c.Bytes.Used() != vfs.DescriptionCost {
+		t.Fatalf("%v, %d bytes charged", err, c.Bytes.Used())
+	}
+	if _, err := x.Open(c, nil, "/other", abi.O_CREAT|abi.O_RDWR, 0o600); err != vfs.ErrFileTableFull {
+		t.Errorf("without budget: %v", err)
+	}
+	if _, err := x.Walk(c, nil, "/other", 0); err != vfs.ErrNotExist {
+		t.Errorf("but the file was made: %v", err)
+	}
+	d.Ref().Drop()
+	if c.Bytes.Used() != vfs.DescriptionCost {
+		t.Error("given back before it was closed")
+	}
+	d.Drop()
+	if _, err := x.Open(c, nil, "/missing", abi.O_RDONLY, 0); err != vfs.ErrNotExist {
+		t.Error(err)
+	}
+	if c.Bytes.Used() != 0 || x.System.OpenCount() != 0 {
+		t.Errorf("%d bytes are still charged, %d files open", c.Bytes.Used(), x.System.OpenCount())
+	}
+}

@@ -73,6 +73,12 @@ var edits = []edit{
 		"func memFree(ap unsafe.Pointer, n uintptr) {\n\tmemclrNoHeapPointers(ap, memRound(n))\n\tmemFreeZeroed(ap, n)\n}\n\n//go:systemstack\nfunc memFreeZeroed(ap unsafe.Pointer, n uintptr) {\n\tn = memRound(n)\n"},
 	{"runtime/mem_sbrk.go", "\t\t\tmemFree(r, l)\n", 1, "\t\t\tmemFreeZeroed(r, l)\n"},
 
+	// WHY no limit to the collector's share of the processor: when it takes more
+	// than half, stock Go lets the heap grow beyond the memory limit instead.  This
+	// heap cannot grow: a slow program is better than a dead one.
+	{"runtime/mgclimit.go", "func (l *gcCPULimiterState) limiting() bool {\n\treturn l.enabled.Load()\n", 1,
+		"func (l *gcCPULimiterState) limiting() bool {\n\treturn false\n"},
+
 	// The board's turns during start-up.
 	{"runtime/asm_amd64.s", "\tCALL\truntime·osinit(SB)\n\tCALL\truntime·schedinit(SB)\n", 1,
 		"\tCALL\truntime·bareStart(SB)\n\tCALL\truntime·osinit(SB)\n\tCALL\truntime·schedinit(SB)\n\tCALL\truntime·bareInit(SB)\n"},

@@ -14,9 +14,9 @@ var attacks = []attack{
 	{"shared", "shared mappings", 70_000, []sys.Errno{sys.ENOMEM}, 0, sharedMappings},
 	{"memory", "pages touched", 1 << 30, []sys.Errno{sys.ENOMEM}, mayBeKilled | takesFrames, memory},
 	{"tables", "page tables", 1 << 30, []sys.Errno{sys.ENOMEM}, mayBeKilled | takesFrames, tables},
-	{"descriptors", "descriptors", 1 << 30, []sys.Errno{sys.EMFILE}, 0, descriptors},
+	{"descriptors", "descriptors", 1 << 30, []sys.Errno{sys.EMFILE, sys.ENFILE}, 0, descriptors},
 	{"open-files", "open files of many processes", 1 << 30, []sys.Errno{sys.ENFILE, sys.EAGAIN, sys.ENOMEM}, 0, openFiles},
-	{"pipes", "pipes", 1 << 30, []sys.Errno{sys.EMFILE}, 0, pipes},
+	{"pipes", "pipes", 1 << 30, []sys.Errno{sys.EMFILE, sys.ENFILE}, 0, pipes},
 	{"full-pipes", "full pipes of many processes", 1 << 30, []sys.Errno{sys.ENFILE, sys.EAGAIN, sys.ENOMEM}, 0, fullPipes},
 	{"files", "files", 20_000, []sys.Errno{sys.ENOSPC}, 0, files},
 	{"million-files", "files", 1_000_000, []sys.Errno{sys.ENOSPC}, isLong, files},
@@ -35,7 +35,7 @@ var attacks = []attack{
 	{"vectors", "transfers with 1,024 vectors", 100, nil, 0, vectors},
 	{"big-proc", "reads of large files of /proc", 12, nil, 0, bigProc},
 	{"churn", "rounds of garbage with a full budget", 30, nil, 0, churn},
-	{"fragments", "phases of holes", 12, []sys.Errno{sys.ENOMEM, sys.ENOSPC}, 0, fragments},
+	{"fragments", "phases of holes", 12, []sys.Errno{sys.ENOMEM, sys.ENOSPC}, takesSlots, fragments},
 }
 
 const private = sys.MAP_PRIVATE | sys.MAP_ANONYMOUS

@@ -15,7 +15,8 @@ type attempt struct {
 	gate    [2]int // a pipe; the attackers hold what they have until its end
 	killed  bool
 	ended   sys.WaitStatus
-	witness string
+	held    scales // at the height
+	witness string // what became of it; nothing if none was sent
 }
 
 // Words of the board.
@@ -35,7 +36,6 @@ func (k *attack) strike(limit int) *attempt {
 	if err != nil || err2 != nil {
 		return &attempt{ended: 1 << 8}
 	}
-	defer sys.Munmap(addr, sys.PageSize)
 	a := &attempt{limit: limit, board: sys.Bytes(addr, sys.PageSize), gate: [2]int{r, w}}
 	a.set(wordDone, 0)
 	pid, err := sys.Fork()
@@ -52,31 +52,36 @@ func (k *attack) strike(limit int) *attempt {
 		return &attempt{ended: 1 << 8}
 	}
 	sys.Setpgid(pid, pid)
-	a.watch(pid)
+	if a.watch(pid); k.flags&takesFrames == 0 && !a.killed && a.ended == 0 {
+		a.witness = witness()
+	}
 	sys.Close(w)
 	if !a.killed && a.ended == 0 {
 		a.ended, _ = kit.WaitFor(pid)
 	}
 	sys.Kill(-pid, sys.SIGKILL) // its descendants
+	a.board = append([]byte(nil), a.board...)
+	sys.Munmap(addr, sys.PageSize)
 	return a
 }
 
-// watch waits until the attacker is done or has ended, then sends the witness.
+// watch waits until the attacker is done or has ended.
 func (a *attempt) watch(pid int) {
 	for deadline := sys.Now(sys.ClockMonotonic) + patience; a.get(wordDone) == 0; sys.Sleep(2e6) {
 		got, status, _ := sys.Wait4(pid, sys.WNOHANG)
 		if got == pid {
 			a.killed = status.Signaled() && status.Signal() == sys.SIGKILL
 			a.ended = status
-			a.witness = "nobody asked"
 			return
 		}
 		if sys.Now(sys.ClockMonotonic) > deadline {
 			sys.Kill(pid, sys.SIGKILL)
 		}
 	}
-	a.witness = witness()
+	a.held.read()
 }
+
+const worked = "a shell worked"
 
 // witness starts a shell that starts programs, and gives what became of it.
 func witness() string {
@@ -87,7 +92,7 @@ func witness() string {
 	if status, _ := kit.WaitFor(pid); status != 0 {
 		return kit.Format("a shell ended with ", status)
 	}
-	return "a shell worked"
+	return worked
 }
 
 // hold tells the watcher that the attack is over and keeps what it took until

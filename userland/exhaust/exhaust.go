@@ -13,6 +13,7 @@
 package exhaust
 
 import (
+	"bytes"
 	"strings"
 
 	"yolk/userland/kit"
@@ -41,13 +42,19 @@ type flags uint8
 const (
 	mayBeKilled flags = 1 << iota // by SIGKILL, when it touches memory that is not there
 	takesFrames                   // all memory: then no witness could start
-	takesSlots                    // all process slots: likewise
+	takesSlots                    // all process slots, or the heap itself: likewise
 	isLong                        // only when it is asked for by name
 )
 
 // Main runs the attacks named, with another limit where one is given, or all
 // that are not long.
 func Main(args []string) int {
+	if len(args) > 1 && args[1] == holder {
+		sys.Call(sys.SysPause, 0, 0, 0, 0, 0, 0)
+	}
+	for i, path := range []string{"/proc/vmstat", "/proc/self/statm"} {
+		statistics[i].fd, _ = sys.Open(path, sys.O_RDONLY|sys.O_CLOEXEC, 0)
+	}
 	status, found := 0, 0
 	for _, k := range attacks {
 		limit, chosen := k.limit, len(args) == 1 && k.flags&isLong == 0
@@ -77,11 +84,11 @@ func Main(args []string) int {
 	return status
 }
 
-// parse reads a decimal number; what is none counts as 0.
-func parse(s string) (n int) {
-	for _, c := range s {
+// parse reads the decimal number that s begins with.
+func parse[T string | []byte](s T) (n int) {
+	for _, c := range []byte(s) {
 		if c < '0' || c > '9' {
-			return 0
+			break
 		}
 		n = n*10 + int(c-'0')
 	}
@@ -91,9 +98,10 @@ func parse(s string) (n int) {
 // judge runs the attack and tells what came of it; 1 is a defect.
 func (k *attack) judge(limit int) int {
 	rehearse.strike(0)
-	before := weigh()
+	crowd := uint64(processes())
+	before := weigh(crowd, 0)
 	a := k.strike(limit)
-	after := weigh()
+	after := weigh(crowd, before.live+heapSlack/2)
 	line := kit.Append(nil, k.name, ": ", a.count(), " ", k.unit)
 	wrong := ""
 	switch e := a.errno(); {
@@ -112,11 +120,13 @@ func (k *attack) judge(limit int) int {
 			wrong = "that is not the documented error"
 		}
 	}
-	line = kit.Append(line, "; meanwhile ", a.witness)
-	if a.witness != "a shell worked" && k.flags&(takesFrames|takesSlots) == 0 {
-		wrong = "nobody else could work"
+	if a.witness != "" {
+		line = kit.Append(line, "; meanwhile ", a.witness)
+		if a.witness != worked && k.flags&takesSlots == 0 {
+			wrong = "nobody else could work"
+		}
 	}
-	line = kit.Append(line, "\n", before.compare(after))
+	line = kit.Append(line, "\n", before.compare(a.held, after))
 	if !before.equals(after) {
 		wrong = "not everything came back"
 	}
@@ -143,51 +153,118 @@ var rehearse = &attack{name: "nothing", unit: "times", run: func(*attempt) {}}
 
 // scales is what must be as it was.
 type scales struct {
-	frames, budget, live, sys, processes uint64
+	frames, budget, live, inUse, processes uint64
 }
 
-// slack is how far the live Go heap may be off: the runtime's lists of dead
-// goroutines and tables that have grown do not shrink.
-const slack = 512 << 10
+// How far the readings may be off.
+const (
+	heapSlack  = 1 << 20 // lists of dead goroutines and maps that have grown do not shrink; some garbage floats
+	frameSlack = 4       // this program's own page tables
+)
 
 func (s scales) equals(t scales) bool {
-	return s.frames == t.frames && s.budget == t.budget && t.live < s.live+slack && s.processes == t.processes
+	return t.frames+frameSlack >= s.frames && s.budget == t.budget && t.live < s.live+heapSlack && s.processes == t.processes
 }
 
-// compare tells both readings.
-func (s scales) compare(t scales) string {
-	return kit.Format("  budget ", s.budget, " → ", t.budget, ", live heap ", s.live>>10, " → ", t.live>>10,
-		" KiB of ", t.sys>>10, ", free frames ", s.frames, " → ", t.frames, "\n")
+// compare tells the readings before, at the height of the attack and after it.
+func (s scales) compare(held, t scales) string {
+	row := func(name string, a, b, c uint64) string {
+		return kit.Format("  ", kit.Column{Width: 16, Value: name}, kit.Column{Width: -10, Value: a},
+			kit.Column{Width: -10, Value: b}, kit.Column{Width: -10, Value: c}, "\n")
+	}
+	return row("charged, bytes", s.budget, held.budget, t.budget) + row("Go heap in use", s.inUse, held.inUse, t.inUse) +
+		row("of it alive", s.live, held.live, t.live) + row("free frames", s.frames, held.frames, t.frames)
 }
 
-// weigh waits until all the dead are buried and the kernel's collector has been
-// round twice, and reads the scales.
-func weigh() (s scales) {
-	for range 200 {
-		if s.processes = processes(); s.processes <= 3 {
-			break
+// weigh waits until no more processes are left than there should be, has the
+// kernel's collector go round until not more is alive than expected, at least
+// twice and at most eight times, and reads the scales.
+//
+// WHY partly in a child: what that takes in memory is gone again with it.  The
+// rest allocates nothing.
+func weigh(crowd, alive uint64) (s scales) {
+	pid, err := sys.Fork()
+	if err == nil && pid == 0 {
+		sys.Exit(settle(int(crowd)+1, alive))
+	}
+	status, _ := kit.WaitFor(pid)
+	s.processes = crowd + uint64(status.ExitStatus())
+	s.read()
+	return s
+}
+
+// statistics are the files /proc/vmstat and /proc/self/statm, opened while that
+// was possible.
+var statistics [2]statistic
+
+type statistic struct {
+	fd   int
+	text [4096]byte
+}
+
+// read gives what the file says now.
+func (f *statistic) read() []byte {
+	sys.Lseek(f.fd, 0, sys.SEEK_SET)
+	n, _ := sys.Read(f.fd, f.text[:])
+	return f.text[:max(n, 0)]
+}
+
+// read reads the scales as they stand.  Frames that this program has are counted
+// as free: it comes to have more as it goes on.
+func (s *scales) read() {
+	for line := statistics[0].read(); len(line) > 0; {
+		end := bytes.IndexByte(line, '\n') + 1
+		s.note(line[:end])
+		line = line[end:]
+	}
+	_, resident, _ := bytes.Cut(statistics[1].read(), []byte(" "))
+	s.frames += uint64(parse(resident))
+}
+
+// note takes the number from a line of vmstat.
+func (s *scales) note(line []byte) {
+	for _, f := range []struct {
+		name string
+		at   *uint64
+	}{
+		{"nr_free ", &s.frames}, {"kernel_budget_used ", &s.budget},
+		{"go_heap_live ", &s.live}, {"go_heap_inuse ", &s.inUse},
+	} {
+		if len(line) > len(f.name) && string(line[:len(f.name)]) == f.name {
+			*f.at = uint64(parse(line[len(f.name) : len(line)-1]))
 		}
+	}
+}
+
+// settle is what weigh does in its child; it gives how many processes too many
+// there are.
+func settle(crowd int, alive uint64) int {
+	n := processes()
+	for i := 0; n > crowd && i < 500; i++ {
 		sys.Sleep(10e6)
+		n = processes()
 	}
 	garbage := strings.Repeat("/", 4000)
-	text, _ := procfs.ReadVmstat()
-	for start := counter(text, "go_gc_cycles"); counter(text, "go_gc_cycles") < start+2; text, _ = procfs.ReadVmstat() {
+	for start := collector("go_gc_cycles"); ; {
+		rounds := collector("go_gc_cycles") - start
+		if rounds >= 8 || rounds >= 2 && collector("go_heap_live") <= alive {
+			return n - crowd
+		}
 		for range 200 {
 			sys.Access(garbage, 0) // the kernel copies the path in, and forgets it
 		}
 	}
-	s.frames, s.budget = counter(text, "nr_free"), counter(text, "kernel_budget_used")
-	s.live, s.sys = counter(text, "go_heap_live"), counter(text, "go_heap_sys")
-	return s
 }
 
-func counter(vmstat, name string) uint64 {
-	n, _ := procfs.Counter(vmstat, name)
+// collector is a counter of the kernel's collector.
+func collector(name string) uint64 {
+	text, _ := procfs.ReadVmstat()
+	n, _ := procfs.Counter(text, name)
 	return n
 }
 
 // processes is the number of processes, zombies included.
-func processes() (n uint64) {
+func processes() (n int) {
 	list, _ := sys.ReadDir("/proc")
 	for _, d := range list {
 		if d.Name[0] >= '0' && d.Name[0] <= '9' {

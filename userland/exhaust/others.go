@@ -67,16 +67,14 @@ func vectors(a *attempt) {
 // bigProc reads what the kernel tells about a process with many mappings and
 // many pages, and about all frames, in one call each and piece by piece.
 func bigProc(a *attempt) {
-	for i := range 60_000 {
-		if mapOne(i) != nil {
-			break
-		}
-	}
 	pages, err := sys.MapPages(4 << 20 / sys.PageSize)
 	if err != nil {
 		a.took(err)
 		return
 	}
+	for i := 0; i < 60_000 && mapOne(i) == nil; i++ {
+	}
+	sys.Munmap(pages-200*sys.PageSize, 200*sys.PageSize) // room for descriptors
 	buf := sys.Bytes(pages, 4<<20)
 	names := []string{"/proc/self/maps", "/proc/self/pagetable", "/proc/self/pagemap", "/proc/kpagecount", "/proc/self/environ", "/proc/meminfo"}
 	a.take(func(i int) error {
@@ -99,13 +97,12 @@ func bigProc(a *attempt) {
 }
 
 // churn fills the budget with mappings and files and then makes garbage: long
-// paths, long argument lists, forks that fail.
+// paths, long argument lists, forks.
 func churn(a *attempt) {
-	for i := range 70_000 {
-		if mapOne(i) != nil {
-			break
+	a.spread(1, func(int) {
+		for i := 0; mapOne(i) == nil; i++ {
 		}
-	}
+	})
 	inDirectory(a, func() {
 		for i := 0; makeFile(kit.Format("f", i)) == nil; i++ {
 		}

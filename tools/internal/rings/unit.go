@@ -73,11 +73,16 @@ func unitChecks(s *suite) ([]Check, error) {
 		name := "unit/" + strings.TrimPrefix(pkg, "yolk/")
 		checks = append(checks, Check{Name: name, run: func(ctx context.Context) outcome {
 			note()
-			return s.unit(pkg, race)
+			return s.unit(pkg, race && !forks(pkg))
 		}})
 	}
 	return checks, nil
 }
+
+// forks reports whether the package's tests fork by raw system calls.  User
+// programs do: they have one thread and no races, and the race detector's own
+// runtime does not live on in the child.
+func forks(pkg string) bool { return strings.HasPrefix(pkg, "yolk/userland/") }
 
 // raceDetector reports whether the race detector can be used: it needs a C
 // compiler.

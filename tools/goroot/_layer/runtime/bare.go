@@ -151,6 +151,22 @@ func sbrk(n uintptr) unsafe.Pointer {
 	return unsafe.Pointer(p)
 }
 
+// heapRoom adds what the page allocator has free to the arenas that sbrk can still
+// give.
+//
+//go:linkname heapRoom runtime/goos.HeapRoom
+func heapRoom() (total, largest uintptr) {
+	end, next := uintptr(goos.RamStart+goos.RamSize), alignUp(bloc, heapArenaBytes)
+	if next < end {
+		largest = alignDown(end-next, heapArenaBytes)
+	}
+	total = largest + uintptr(gcController.heapFree.load()+gcController.heapReleased.load())
+	for _, s := range mheap_.pages.summary[0] {
+		largest = max(largest, uintptr(s.max())*pageSize)
+	}
+	return total, largest
+}
+
 // MemRegion returns the bounds of the runtime's memory (TamaGo's API).
 func MemRegion() (start, end uint) { return goos.RamStart, goos.RamStart + goos.RamSize }
 

@@ -78,6 +78,13 @@ func Nanotime() int64
 //go:linkname Printk
 func Printk(c byte)
 
+// HeapRoom returns how many bytes the Go heap can still hand out, and the length
+// of the longest piece among them.  Garbage that was not swept yet is none of
+// them.  It allocates nothing and takes a few instructions. (Ours.)
+//
+//go:linkname HeapRoom
+func HeapRoom() (total, largest uintptr)
+
 // Optional hooks; each may be nil.
 var (
 	// Exit ends the program. It does not return.
