@@ -572,13 +572,16 @@ func TestSetitimerWaitsForItsSignal(t *testing.T) {
 			store(a, varA, 10)
 			store(a, varA+8, 0)
 			a.Syscall(abi.SysNanosleep, varA, 0).Probe(1)
+			a.Syscall(abi.SysGetitimer, abi.ITIMER_REAL, varA)
+			load(a, varA+16)
+			a.Probe(5) // it is overdue
 			a.Syscall(abi.SysRtSigprocmask, abi.SIG_UNBLOCK, varB, 0, 8).Probe(2)
 			a.Syscall(abi.SysPause).Probe(4)
 			exit(a, 0)
 			a.Label("handler").Probe(3).Ret()
 		})
 		s.boot("/init")
-		s.want(1, 0, 3, 0, 2, 0, 3, 0)
+		s.want(1, 0, 5, 0, 3, 0, 2, 0, 3, 0)
 		if d := time.Since(start); d != 11*time.Second {
 			t.Errorf("two alarms took %v", d)
 		}

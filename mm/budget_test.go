@@ -48,15 +48,17 @@ func TestShareThatWasPaidFor(t *testing.T) {
 	charge(t, s, 1, mm.ErrNoMemory)
 	all.Release(100)
 	charge(t, s, 30, nil)
-	if s.Used() != 80 || all.Used() != 30 {
+	charge(t, all, 5, nil) // somebody else's
+	if s.Used() != 80 || all.Used() != 35 {
 		t.Errorf("the share has %d bytes, its parent %d", s.Used(), all.Used())
 	}
 	s.Release(50)
-	if s.Used() != 30 || all.Used() != 0 {
-		t.Errorf("of 30 bytes, all paid for, the parent has %d", all.Used())
+	if s.Used() != 30 || all.Used() != 5 {
+		t.Errorf("of 30 bytes, all paid for, the parent has %d", all.Used()-5)
 	}
 	charge(t, s, 40, nil)
 	s.Release(70)
+	all.Release(5)
 	if s.Used() != 0 || all.Used() != 0 {
 		t.Errorf("%d and %d bytes are still charged", s.Used(), all.Used())
 	}

@@ -126,9 +126,12 @@ func (as *AddressSpace) SetExecutable(o *Object) error {
 
 // Regions yields the regions from the lowest address up.  The loop must not
 // change the address space.
-func (as *AddressSpace) Regions() iter.Seq[*Region] {
+func (as *AddressSpace) Regions() iter.Seq[*Region] { return as.RegionsFrom(0) }
+
+// RegionsFrom is Regions without those that end at va or below.
+func (as *AddressSpace) RegionsFrom(va VirtAddr) iter.Seq[*Region] {
 	return func(yield func(*Region) bool) {
-		for i := range as.regions.len() {
+		for i := as.regions.after(va); i < as.regions.len(); i++ {
 			if !yield(as.regions.at(i)) {
 				return
 			}

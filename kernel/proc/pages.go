@@ -17,14 +17,11 @@ func maps(fs *FS, p *kernel.Process, key uint64, b []byte) ([]byte, uint64) {
 	if p.Space() == nil {
 		return b, 0
 	}
-	for r := range p.Space().Regions() {
-		switch {
-		case uint64(r.End) <= key:
-		case len(b) >= enough:
+	for r := range p.Space().RegionsFrom(mm.VirtAddr(key)) {
+		if len(b) >= enough {
 			return b, key
-		default:
-			b, key = fs.region(r, b), uint64(r.End)
 		}
+		b, key = fs.region(r, b), uint64(r.End)
 	}
 	return b, 0
 }

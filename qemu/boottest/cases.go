@@ -3,7 +3,6 @@ package boottest
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"yolk/kernel/trace"
 	"yolk/qemu"
@@ -21,7 +20,7 @@ var everywhere = func() (names []string) {
 const prompt = `[$#] $`
 
 // Cases are the boots.
-var Cases = []Case{
+var Cases = append([]Case{
 	{
 		Name: "shell", Machines: everywhere,
 		Dialogue: []Line{{prompt, "echo he''llo\r"}, {"\nhello\r\n.*" + prompt, "exit 3\r"}},
@@ -33,10 +32,6 @@ var Cases = []Case{
 		Name: "shell-ctrl-c",
 		Dialogue: []Line{{prompt, "sh -c 'echo rea''dy; cat'\r"}, {"\nready\r\n", "abc\r"}, {"abc\r\nabc\r\n", "\x03"}, {prompt, "echo status $?\r"},
 			{"\nstatus 130\r\n.*" + prompt, "exit\r"}},
-	}, {
-		Name:     "shell-within-a-second",
-		Dialogue: []Line{{prompt, "exit\r"}},
-		Within:   time.Second,
 	}, {
 		Name: "status", Machines: everywhere,
 		Program: []string{"sh", "-c", "exit 7"}, Exit: 7,
@@ -77,6 +72,24 @@ var Cases = []Case{
 		Name: "usertests-64-mib", Memory: 64,
 		Program: []string{"usertests"},
 	}, {
+		Name: "free-64-mib", Memory: 64, // 25,000 KiB are a little more than 24 MiB
+		Program: []string{"free"}, Stdout: `(?s).*Mem: +\d+ +\d+ +(2[5-9]|[3-9]\d)\d{3}\n`,
+	}, {
+		Name: "exhaust-64-mib", Memory: 64,
+		Program: []string{"exhaust"},
+	}, {
+		Name: "exhaust-512-mib", Long: true,
+		Program: []string{"exhaust"},
+	}, {
+		Name: "soak-fork-exit", Memory: 64, Long: true,
+		Program: []string{"usertests", "-soak", "forkexit", "100000"},
+	}, {
+		Name: "soak-fork-exec", Memory: 64, Long: true,
+		Program: []string{"usertests", "-soak", "forkexec", "10000"},
+	}, {
+		Name: "soak-vfork-exec", Memory: 64, Long: true,
+		Program: []string{"usertests", "-soak", "vforkexec", "10000"},
+	}, {
 		Name: "usertests-eager-fork", Append: "fork=eager", Long: true,
 		Program: []string{"usertests"},
 	}, {
@@ -99,7 +112,7 @@ var Cases = []Case{
 		Program: []string{"sh", "-c", "/bin/echo x; exit 0"}, Stdout: "x\n",
 		Trace: trace.ClassProcess | trace.ClassFault, Judge: forkExecExit,
 	},
-}
+}, exhaustCases...)
 
 // crash is a boot with a fault raised on purpose: the report, which ends in a
 // Go trace with file and line, must come out, and the machine must end (ALL-01).

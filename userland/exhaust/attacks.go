@@ -25,7 +25,7 @@ var attacks = []attack{
 	{"symlinks", "symbolic links of 4095 bytes", 20_000, []sys.Errno{sys.ENOSPC}, 0, symlinks},
 	{"deep", "directories in one another", 20_000, []sys.Errno{sys.ENOSPC}, 0, deep},
 	{"argv", "programs with 2 MiB of arguments", 100, []sys.Errno{sys.E2BIG, sys.ENOMEM, sys.EAGAIN}, takesFrames, longArguments},
-	{"small-argv", "programs with 2 MiB of one-letter arguments", 100, []sys.Errno{sys.E2BIG, sys.ENOMEM, sys.EAGAIN}, takesFrames, manyArguments},
+	{"small-argv", "programs with 2 MiB of one-letter arguments", 10, []sys.Errno{sys.E2BIG, sys.ENOMEM, sys.EAGAIN}, takesFrames, manyArguments},
 	{"environ", "programs with 2 MiB of environment", 100, []sys.Errno{sys.E2BIG, sys.ENOMEM, sys.EAGAIN}, takesFrames, environment},
 	{"fork-bomb", "processes by fork", 1 << 30, []sys.Errno{sys.EAGAIN, sys.ENOMEM}, takesSlots, forkBomb},
 	{"vfork-bomb", "processes by vfork", 1 << 30, []sys.Errno{sys.EAGAIN, sys.ENOMEM}, takesSlots, vforkBomb},

@@ -124,7 +124,7 @@ func shellBomb(a *attempt) {
 	null, _ := sys.Open("/dev/null", sys.O_WRONLY, 0)
 	sys.Dup2(null, kit.Stderr)
 	sys.VForkExec("/bin/sh", []string{"sh", script}, nil)
-	sys.Sleep(5e9)
+	sys.Sleep(3e9)
 	a.took(nil)
 	a.hold()
 	sys.Unlink(script)
