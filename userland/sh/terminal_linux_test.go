@@ -3,6 +3,7 @@ package sh
 import (
 	"os"
 	"os/exec"
+	"os/signal"
 	"strconv"
 	"strings"
 	"syscall"
@@ -95,6 +96,11 @@ func (s *screen) send(keys string) {
 }
 
 func TestInteractive(t *testing.T) {
+	// Whoever runs the tests in the background may have SIGINT ignored, and
+	// programs inherit that; a signal that is caught here is not.
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, os.Interrupt)
+	defer signal.Stop(caught)
 	s := newScreen(t)
 	s.expect("$ ")
 	s.send("echo one two\r")
