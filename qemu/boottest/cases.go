@@ -78,9 +78,6 @@ var Cases = append([]Case{
 		Name: "exhaust-64-mib", Memory: 64,
 		Program: []string{"exhaust"},
 	}, {
-		Name: "exhaust-512-mib", Long: true,
-		Program: []string{"exhaust"},
-	}, {
 		Name: "soak-fork-exit", Memory: 64, Long: true,
 		Program: []string{"usertests", "-soak", "forkexit", "100000"},
 	}, {

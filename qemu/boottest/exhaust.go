@@ -1,6 +1,6 @@
 package boottest
 
-// exhaustCases, like exhaust-64-mib and exhaust-512-mib among the others, let a
+// exhaustCases, like exhaust-64-mib among the others, let a
 // program ask the kernel for too much of everything (userland/exhaust, which is
 // its own judge): the kernel survives, a shell works meanwhile, and everything
 // comes back.
