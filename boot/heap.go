@@ -19,11 +19,13 @@ import (
 // WHY so much for garbage: the less there is, the more often the collector has
 // to run while the rest is in use.
 
-// limitHeap tells the collector where the reserve begins.  Its limit counts the
+// limitHeap tells the collector where the reserve begins: its pace is set so that
+// it comes before, and where that fails, it comes there.  The limit counts the
 // runtime's tables too, in the room before the first arena.
 func limitHeap() {
-	tables := (heap.Size - arenas.Size) / 2
-	debug.SetMemoryLimit(int64(arenas.Size*13/16 + tables))
+	reserve, tables := arenas.Size*3/16, (heap.Size-arenas.Size)/2
+	debug.SetMemoryLimit(int64(arenas.Size - reserve + tables))
+	goos.HeapReserve = uintptr(reserve)
 }
 
 // goHeap is the kernel's heap behind mm.GoHeap.
@@ -35,7 +37,7 @@ type goHeap struct {
 // Spare implements mm.GoHeap.  It counts what was charged since it saw the heap
 // without garbage, and has it collected when that might be too much.
 func (h *goHeap) Spare(n int64) bool {
-	const piece = 16 // the longest that is allocated at once, one part in so many
+	const piece = 8 // the longest that is allocated at once, one part in so many
 	keep := int64(arenas.Size) * 3 / 8
 	total, largest := goos.HeapRoom()
 	h.charged += n

@@ -12,7 +12,7 @@ const (
 	minArgs   = 128 << 10 // all of them and the pointers to them may take a quarter
 	maxArgs   = 6 << 20   // of the stack's limit, within these bounds
 
-	stringCost = 64 // Go heap for a string, its bytes apart
+	stringCost = 96 // Go heap for a string, its bytes apart; a list that grows has its place twice
 )
 
 // argReader copies argument lists in, and charges for them while they are here.

@@ -46,34 +46,48 @@ func (b *Budget) Back(h GoHeap) { b.heap = h }
 // Charge takes n bytes from the budget and its parents, or nothing and
 // returns ErrNoMemory.
 func (b *Budget) Charge(n int64) error {
-	if n > b.limit-b.used {
+	if n > b.Left() || !b.take(n) {
 		return ErrNoMemory
 	}
-	owed := max(0, b.used-b.paid)
-	more := max(0, b.used+n-b.paid) - owed
+	return nil
+}
+
+// Left returns how many bytes could be charged now, if the heap has them.
+func (b *Budget) Left() int64 {
+	left := b.limit - b.used
+	if b.parent != nil {
+		above := b.parent.Left()
+		if b.share {
+			above = min(above, (greed*(b.parent.limit-b.parent.used)-b.owed())/(greed+1))
+		}
+		left = min(left, max(0, b.paid-b.used)+above)
+	}
+	return max(0, left)
+}
+
+// owed returns what of the budget's charges counts against its parent.
+func (b *Budget) owed() int64 { return max(0, b.used-b.paid) }
+
+// take is Charge of bytes that are left; false says that the heap lacks them.
+func (b *Budget) take(n int64) bool {
+	more := max(0, b.used+n-b.paid) - b.owed()
 	switch {
 	case more == 0:
-	case b.share && owed+more > greed*(b.parent.limit-b.parent.used-more):
-		return ErrNoMemory
-	case b.parent != nil:
-		if err := b.parent.Charge(more); err != nil {
-			return err
-		}
-	case b.heap != nil && !b.heap.Spare(more):
-		return ErrNoMemory
+	case b.parent != nil && !b.parent.take(more), b.heap != nil && !b.heap.Spare(more):
+		return false
 	}
 	b.used += n
-	return nil
+	return true
 }
 
 // Release gives back n bytes that were charged.
 func (b *Budget) Release(n int64) {
-	owed := max(0, b.used-b.paid)
+	owed := b.owed()
 	if b.used -= n; b.used < 0 {
 		panic("mm: more released than was charged")
 	}
 	if b.parent != nil {
-		b.parent.Release(owed - max(0, b.used-b.paid))
+		b.parent.Release(owed - b.owed())
 	}
 }
 

@@ -81,7 +81,7 @@ func (d *dir) Statfs() abi.Statfs {
 	t := d.tree
 	frames, budget := t.Memory.Frames, t.Budget
 	perFile := uint64(fileCost + entryCost + 200)
-	free := uint64(max(0, budget.Limit()-budget.Used())) / perFile
+	free := uint64(budget.Left()) / perFile
 	return abi.Statfs{
 		Type: abi.TMPFS_MAGIC, BlockSize: 4096, NameMax: abi.NAME_MAX,
 		Blocks: uint64(frames.Total()), Free: uint64(max(0, frames.Free()-t.Reserve)),

@@ -79,6 +79,11 @@ var edits = []edit{
 	{"runtime/mgclimit.go", "func (l *gcCPULimiterState) limiting() bool {\n\treturn l.enabled.Load()\n", 1,
 		"func (l *gcCPULimiterState) limiting() bool {\n\treturn false\n"},
 
+	// WHY a collection within the allocation: stock Go's collector begins by an
+	// estimate of how fast garbage comes, and where that was wrong the heap grows.
+	{"runtime/malloc.go", "if t := (gcTrigger{kind: gcTriggerHeap}); t.test()", 5, "if t := heapTrigger(); t.test()"},
+	{"runtime/malloc_generated.go", "if t := (gcTrigger{kind: gcTriggerHeap}); t.test()", 17, "if t := heapTrigger(); t.test()"},
+
 	// The board's turns during start-up.
 	{"runtime/asm_amd64.s", "\tCALL\truntime·osinit(SB)\n\tCALL\truntime·schedinit(SB)\n", 1,
 		"\tCALL\truntime·bareStart(SB)\n\tCALL\truntime·osinit(SB)\n\tCALL\truntime·schedinit(SB)\n\tCALL\truntime·bareInit(SB)\n"},

@@ -34,7 +34,7 @@ func (k *attack) strike(limit int) *attempt {
 	addr, err := sys.Mmap(0, sys.PageSize, sys.PROT_READ|sys.PROT_WRITE, sys.MAP_SHARED|sys.MAP_ANONYMOUS, -1, 0)
 	r, w, err2 := sys.Pipe2(sys.O_CLOEXEC)
 	if err != nil || err2 != nil {
-		return &attempt{ended: 1 << 8}
+		return failed()
 	}
 	a := &attempt{limit: limit, board: sys.Bytes(addr, sys.PageSize), gate: [2]int{r, w}}
 	a.set(wordDone, 0)
@@ -49,7 +49,7 @@ func (k *attack) strike(limit int) *attempt {
 	sys.Close(r)
 	if err != nil {
 		sys.Close(w)
-		return &attempt{ended: 1 << 8}
+		return failed()
 	}
 	sys.Setpgid(pid, pid)
 	if a.watch(pid); k.flags&takesFrames == 0 && !a.killed && a.ended == 0 {
@@ -64,6 +64,9 @@ func (k *attack) strike(limit int) *attempt {
 	sys.Munmap(addr, sys.PageSize)
 	return a
 }
+
+// failed is an attempt that could not even begin.
+func failed() *attempt { return &attempt{ended: 1 << 8, board: make([]byte, 64)} }
 
 // watch waits until the attacker is done or has ended.
 func (a *attempt) watch(pid int) {

@@ -92,7 +92,18 @@ func forkBomb(a *attempt) {
 // vforkBomb: each child vforks in its turn; all but the last sleep.
 func vforkBomb(a *attempt) {
 	c := &bomb{a: a, count: sys.Addr(a.board[wordCount:]), errno: sys.Addr(a.board[wordErrno:]), gate: a.gate[0], buffer: sys.Addr(path[:])}
+	deepen(8)
 	sys.VFork(c)
+}
+
+// deepen makes the stack large enough for a thousand children, n times 64 KiB:
+// they are all on it, one below the other, and none of them may have it grown.
+func deepen(n int) byte {
+	var room [64 << 10]byte
+	if n > 1 {
+		room[0] = deepen(n - 1)
+	}
+	return room[n]
 }
 
 // bomb is a child of vforkBomb.

@@ -24,7 +24,7 @@ import (
 const name = "exhaust"
 
 // Prog is the program exhaust.
-var Prog = kit.Prog{Name: name, Usage: "[-l | [ATTACK[=N]…]]", Main: Main,
+var Prog = kit.Prog{Name: name, Usage: "[-l | ATTACK[=N]…]", Main: Main,
 	Help: "ask the kernel for too much, in every way"}
 
 // An attack takes one thing until it is refused.
@@ -49,37 +49,30 @@ const (
 // Main runs the attacks named, with another limit where one is given, or all
 // that are not long.
 func Main(args []string) int {
-	if len(args) > 1 && args[1] == holder {
+	if len(args) > 1 && args[1] == holder { // and its burden
 		sys.Call(sys.SysPause, 0, 0, 0, 0, 0, 0)
 	}
 	for i, path := range []string{"/proc/vmstat", "/proc/self/statm"} {
 		statistics[i].fd, _ = sys.Open(path, sys.O_RDONLY|sys.O_CLOEXEC, 0)
 	}
-	status, found := 0, 0
+	status := kit.BadUsage
 	for _, k := range attacks {
 		limit, chosen := k.limit, len(args) == 1 && k.flags&isLong == 0
 		for _, arg := range args[1:] {
-			if arg == "-l" {
-				kit.Print(k.name, "\n")
-				found++
-				continue
-			}
-			title, number, given := strings.Cut(arg, "=")
-			if title != k.name {
-				continue
-			}
-			chosen = true
-			if given {
-				limit = parse(number)
+			if title, number, given := strings.Cut(arg, "="); title == k.name {
+				chosen = true
+				if given {
+					limit = parse(number)
+				}
 			}
 		}
-		if chosen {
-			found++
+		switch {
+		case len(args) == 2 && args[1] == "-l":
+			kit.Print(k.name, "\n")
+			status = 0
+		case chosen:
 			status = max(status, k.judge(limit))
 		}
-	}
-	if found == 0 {
-		return kit.BadUsage
 	}
 	return status
 }
@@ -101,41 +94,49 @@ func (k *attack) judge(limit int) int {
 	crowd := uint64(processes())
 	before := weigh(crowd, 0)
 	a := k.strike(limit)
-	after := weigh(crowd, before.live+heapSlack/2)
-	line := kit.Append(nil, k.name, ": ", a.count(), " ", k.unit)
-	wrong := ""
-	switch e := a.errno(); {
-	case a.killed && k.flags&mayBeKilled != 0:
-		line = kit.Append(line, ", then killed")
-	case a.ended != 0:
-		wrong = kit.Format("the attacker ended with ", a.ended)
-	case e == 0:
-		line = kit.Append(line, ", never refused")
-		if a.count() < limit {
-			wrong = "it gave up by itself"
-		}
-	default:
-		line = kit.Append(line, ", then ", e)
-		if !k.refuses(e) {
-			wrong = "that is not the documented error"
-		}
-	}
-	if a.witness != "" {
-		line = kit.Append(line, "; meanwhile ", a.witness)
-		if a.witness != worked && k.flags&takesSlots == 0 {
-			wrong = "nobody else could work"
-		}
-	}
-	line = kit.Append(line, "\n", before.compare(a.held, after))
-	if !before.equals(after) {
+	after := weigh(crowd, before.live+before.heapSlack()/2)
+	kit.Print(k.name, ": ", a.count(), " ", k.unit, a.ending(), "\n", before.compare(a.held, after))
+	wrong := k.complaint(a, limit)
+	if wrong == "" && !before.equals(after) {
 		wrong = "not everything came back"
 	}
 	if wrong == "" {
-		kit.Print(line)
 		return 0
 	}
-	kit.Print(line, name, ": ", k.name, ": FAILED: ", wrong, "\n")
+	kit.Print(name, ": ", k.name, ": FAILED: ", wrong, "\n")
 	return 1
+}
+
+// ending tells how the attack went.
+func (a *attempt) ending() (text string) {
+	switch e := a.errno(); {
+	case a.ended != 0:
+		text = kit.Format(", then ended with ", a.ended)
+	case e != 0:
+		text = kit.Format(", then ", e)
+	default:
+		text = ", never refused"
+	}
+	if a.witness != "" {
+		text += "; meanwhile " + a.witness
+	}
+	return text
+}
+
+// complaint names what should not have happened; nothing if all is well.
+func (k *attack) complaint(a *attempt, limit int) string {
+	killed := a.killed && k.flags&mayBeKilled != 0
+	switch e := a.errno(); {
+	case a.ended != 0 && !killed:
+		return "the attacker should not have ended so"
+	case e != 0 && !k.refuses(e):
+		return "that is not the documented error"
+	case e == 0 && !killed && a.count() < limit:
+		return "it gave up by itself"
+	case a.witness != "" && a.witness != worked && k.flags&takesSlots == 0:
+		return "nobody else could work"
+	}
+	return ""
 }
 
 func (k *attack) refuses(e sys.Errno) bool {
@@ -153,17 +154,18 @@ var rehearse = &attack{name: "nothing", unit: "times", run: func(*attempt) {}}
 
 // scales is what must be as it was.
 type scales struct {
-	frames, budget, live, inUse, processes uint64
+	frames, budget, limit, live, inUse, processes uint64
 }
 
-// How far the readings may be off.
-const (
-	heapSlack  = 1 << 20 // lists of dead goroutines and maps that have grown do not shrink; some garbage floats
-	frameSlack = 4       // this program's own page tables
-)
+// frameSlack is for this program's own page tables.
+const frameSlack = 4
+
+// heapSlack is how far the live heap may be off: lists of dead goroutines, and
+// maps that have grown, do not shrink, and some garbage always floats.
+func (s scales) heapSlack() uint64 { return max(1<<20, s.limit/32) }
 
 func (s scales) equals(t scales) bool {
-	return t.frames+frameSlack >= s.frames && s.budget == t.budget && t.live < s.live+heapSlack && s.processes == t.processes
+	return t.frames+frameSlack >= s.frames && s.budget == t.budget && t.live < s.live+s.heapSlack() && s.processes == t.processes
 }
 
 // compare tells the readings before, at the height of the attack and after it.
@@ -227,7 +229,7 @@ func (s *scales) note(line []byte) {
 		name string
 		at   *uint64
 	}{
-		{"nr_free ", &s.frames}, {"kernel_budget_used ", &s.budget},
+		{"nr_free ", &s.frames}, {"kernel_budget_used ", &s.budget}, {"kernel_budget_limit ", &s.limit},
 		{"go_heap_live ", &s.live}, {"go_heap_inuse ", &s.inUse},
 	} {
 		if len(line) > len(f.name) && string(line[:len(f.name)]) == f.name {

@@ -167,6 +167,26 @@ func heapRoom() (total, largest uintptr) {
 	return total, largest
 }
 
+// heapTrigger is asked after each allocation that took a fresh span from the heap.
+// Where less than goos.HeapReserve is left it collects all garbage before the
+// program goes on; else the collector begins when its own estimate says so.
+func heapTrigger() gcTrigger {
+	if room, _ := heapRoom(); room < goos.HeapReserve && !collecting {
+		mp := acquirem()
+		able := getg() != mp.g0 && mp.locks == 1 && mp.preemptoff == "" // as gcStart demands
+		releasem(mp)
+		if able {
+			collecting = true
+			GC()
+			collecting = false
+		}
+	}
+	return gcTrigger{kind: gcTriggerHeap}
+}
+
+// collecting is set while heapTrigger collects, which allocates, too.
+var collecting bool
+
 // MemRegion returns the bounds of the runtime's memory (TamaGo's API).
 func MemRegion() (start, end uint) { return goos.RamStart, goos.RamStart + goos.RamSize }
 

@@ -85,6 +85,10 @@ func Printk(c byte)
 //go:linkname HeapRoom
 func HeapRoom() (total, largest uintptr)
 
+// HeapReserve is what an allocation leaves of HeapRoom if it can: where less is
+// left, all garbage is collected at once.  0, as at the start: never. (Ours.)
+var HeapReserve uintptr
+
 // Optional hooks; each may be nil.
 var (
 	// Exit ends the program. It does not return.
