@@ -68,10 +68,12 @@ func (p *Process) pushFrame(sig int, act action, mask uint64) bool {
 	if onAlt && !p.altStack.contains(frame) {
 		return false
 	}
-	b, image := p.kernel.scratch[:frameSize], p.kernel.scratch[frameSize:frameSize+fpuSize]
-	p.encodeFrame(b, sig, act, mask, fpu)
+	b := p.kernel.scratch[:fpu+fpuSize-frame]
+	p.encodeFrame((*[frameSize]byte)(b), sig, act, mask, fpu)
+	clear(b[frameSize : fpu-frame])
+	image := b[fpu-frame:]
 	clear(image[copy(image, f.FPU[:fpuReserved]):])
-	if p.CopyOut(fpu, image) != nil || p.CopyOut(frame, b) != nil {
+	if p.CopyOut(frame, b) != nil {
 		return false
 	}
 	f.RIP, f.RSP = act.handler, frame
@@ -81,11 +83,11 @@ func (p *Process) pushFrame(sig int, act action, mask uint64) bool {
 	return true
 }
 
-// encodeFrame fills b, frameSize bytes.
-func (p *Process) encodeFrame(b []byte, sig int, act action, mask, fpu uint64) {
+// encodeFrame fills b, all but the FXSAVE image.
+func (p *Process) encodeFrame(b *[frameSize]byte, sig int, act action, mask, fpu uint64) {
 	f, le := p.frame, binary.LittleEndian
-	clear(b)
-	le.PutUint64(b, act.restorer)
+	*b = [frameSize]byte{}
+	le.PutUint64(b[:], act.restorer)
 	le.PutUint64(b[frameContext:], contextFlags)
 	p.encodeAltStack(b[frameStack:])
 	for i, r := range savedRegs(f) {
@@ -146,8 +148,8 @@ func sysRtSigreturn(p *Process, _ *Args) (uint64, error) {
 // popFrame restores the state in the frame at va.  It reports false, with
 // nothing changed, if that is not a state of user mode.
 func (p *Process) popFrame(va uint64) bool {
-	le, b := binary.LittleEndian, p.kernel.scratch[:frameSize]
-	if p.CopyIn(b, va) != nil {
+	le, b := binary.LittleEndian, (*[frameSize]byte)(p.kernel.scratch[:])
+	if p.CopyIn(b[:], va) != nil {
 		return false
 	}
 	rip, rflags := le.Uint64(b[frameRegs+16*8:]), le.Uint64(b[frameRegs+17*8:])

@@ -94,34 +94,40 @@ func (as *AddressSpace) copies(r *Region) int {
 // sharePages lets the child map the region's frames, and reports whether
 // entries of the parent lost their Writable bit.
 func (as *AddressSpace) sharePages(child *AddressSpace, r *Region) (marked bool) {
-	refs, private := as.mem.Frames.refs, !r.Shared()
-	shared := uint64(0)
 	for va := r.Start; va < r.End; {
 		src, stop := as.stretch(va, r.End)
 		if len(src) > 0 {
 			dst := child.table(va)[va.Index(1):][:len(src)]
-			for i := 0; i < len(src); i++ {
-				if i+3 < len(src) && src[i]|src[i+1]|src[i+2]|src[i+3] == 0 {
-					i += 3 // most of a table is empty
-					continue
-				}
-				e := src[i]
-				if !e.Present() {
-					continue
-				}
-				if private && e.Writable() {
-					e = e&^Writable | COW
-					src[i] = e
+			for i := used(src, 0); i < len(src); i = used(src, i+group) {
+				end := min(i+group, len(src))
+				if as.mem.shareEntries(dst[i:end], src[i:end], !r.Shared()) {
 					marked = true
 				}
-				dst[i] = e &^ (Accessed | Dirty)
-				refs[e.Frame()]++
-				shared++
 			}
 		}
 		va = stop
 	}
-	as.mem.Counters.ForkShared += shared
+	return marked
+}
+
+// shareEntries is sharePages for a few entries of the parent, src, and their
+// places in the child's PT.
+func (m *Memory) shareEntries(dst, src []PTE, private bool) (marked bool) {
+	refs := m.Frames.refs
+	dst = dst[:len(src)]
+	for i, e := range src {
+		if !e.Present() {
+			continue
+		}
+		if private && e.Writable() {
+			e = e&^Writable | COW
+			src[i] = e
+			marked = true
+		}
+		dst[i] = e &^ (Accessed | Dirty)
+		refs[e.Frame()]++
+		m.Counters.ForkShared++
+	}
 	return marked
 }
 

@@ -136,6 +136,18 @@ func (fr *Frames) Put(f Frame) {
 	}
 }
 
+// putAll is Put of all that the entries point at.
+func (fr *Frames) putAll(entries []PTE) {
+	refs := fr.refs
+	for _, e := range entries {
+		if f := e.Frame(); f < Frame(len(refs)) && refs[f] > 1 {
+			refs[f]-- // what most come to, without a call
+		} else if e.Present() {
+			fr.Put(f)
+		}
+	}
+}
+
 // Refs returns the number of references to f; 0 if it is free or not ours.
 func (fr *Frames) Refs(f Frame) uint32 { return fr.refs[f] }
 

@@ -86,19 +86,8 @@ func (as *AddressSpace) Drop() {
 	}
 	m.TLB.Load(m.KernelRoot) // before any frame goes: the processor may be on this root
 	as.users = 0
-	n := as.regions.len()
-	for i := range n {
-		r, next := as.regions.at(i), userTop
-		if i+1 < n {
-			next = as.regions.at(i + 1).Start
-		}
-		as.abandon(r.Start, r.End)
-		as.prune(r.Start, r.End, 0, next)
-	}
-	as.freedTable(as.root, 0, topLevel)
-	as.release(as.root)
-	as.settle()
-	for i := n; i > 0; i-- {
+	as.dismantle(as.root, 0, topLevel)
+	for i := as.regions.len(); i > 0; i-- {
 		as.drop(i - 1)
 	}
 	if as.exe != nil {
@@ -106,6 +95,58 @@ func (as *AddressSpace) Drop() {
 		as.exe.Drop()
 	}
 	as.budget.Release(spaceCost)
+}
+
+// dismantle puts the frames that table f, of a space without users, leads to,
+// and f itself.
+//
+// WHY not zap and prune: nobody translates through these tables again, so there
+// is nothing to flush before the frames go, and no entry to empty.
+func (as *AddressSpace) dismantle(f Frame, base VirtAddr, level int) {
+	start, end := as.occupied(base, base+span(level)*Entries)
+	start &^= span(level) - 1
+	entries := as.mem.Phys.Table(f)[start.Index(level):][:(end-start+span(level)-1)/span(level)]
+	for i := used(entries, 0); i < len(entries); i = used(entries, i+group) {
+		part := entries[i:min(i+group, len(entries))]
+		if level == 1 {
+			as.mem.Frames.putAll(part)
+			continue
+		}
+		for j, e := range part {
+			if e.Present() {
+				as.dismantle(e.Frame(), start+VirtAddr(i+j)*span(level), level-1)
+			}
+		}
+	}
+	as.freedTable(f, base, level)
+	as.mem.Frames.Put(f)
+}
+
+// occupied returns the bounds of what regions have of [base, end), both base
+// if that is nothing: a table's other entries are empty.
+func (as *AddressSpace) occupied(base, end VirtAddr) (lo, hi VirtAddr) {
+	first, last := as.regions.after(base), as.regions.after(end-1)
+	if last == as.regions.len() || as.regions.at(last).Start >= end {
+		last--
+	}
+	if last < first {
+		return base, base
+	}
+	return max(base, as.regions.at(first).Start), min(end, as.regions.at(last).End)
+}
+
+// group is how many entries are looked at together: most of a table is empty.
+const group = 8
+
+// used returns where, from index i on, the first group of entries begins that
+// are not all empty, or where less than a group is left.
+func used(e []PTE, i int) int {
+	for ; i <= len(e)-group; i += group {
+		if e[i]|e[i+1]|e[i+2]|e[i+3]|e[i+4]|e[i+5]|e[i+6]|e[i+7] != 0 {
+			break
+		}
+	}
+	return i
 }
 
 // SetExecutable notes that the address space runs the program in o, which
@@ -308,29 +349,6 @@ func (as *AddressSpace) freedTable(f Frame, va VirtAddr, level int) {
 	m.Counters.TablesFreed++
 	if m.Log.On(trace.ClassTable) {
 		m.Log.Emit(trace.Event{Kind: trace.TableFree, VA: uint64(va), Old: uint64(f), Aux: uint64(level)})
-	}
-}
-
-// abandon puts the frames of [va, end) of a space that has no users any more.
-//
-// WHY not zap: nobody translates through these tables again, so there is
-// nothing to flush before the frames go, nor entries to empty: exit is half the
-// cost of fork.
-func (as *AddressSpace) abandon(va, end VirtAddr) {
-	frames := as.mem.Frames
-	for va < end {
-		ptes, stop := as.stretch(va, end)
-		for len(ptes) > 0 {
-			if len(ptes) >= 4 && ptes[0]|ptes[1]|ptes[2]|ptes[3] == 0 {
-				ptes = ptes[4:]
-				continue
-			}
-			if e := ptes[0]; e.Present() {
-				frames.Put(e.Frame())
-			}
-			ptes = ptes[1:]
-		}
-		va = stop
 	}
 }
 

@@ -35,38 +35,26 @@ func (u *UserRange) Read(p []byte) (int, error) {
 	if u.n == 0 && len(p) > 0 {
 		return 0, io.EOF
 	}
-	done, p := 0, p[:min(len(p), u.n)]
-	for len(p) > 0 {
-		b, err := u.bytes(0)
-		if err != nil {
-			return done, err
-		}
-		n := copy(p, b)
-		p = p[n:]
-		u.skip(n)
-		done += n
+	if !u.valid() {
+		return 0, ErrFault
 	}
-	return done, nil
+	n, err := u.as.copyIn(p[:min(len(p), u.n)], u.va)
+	u.skip(n)
+	return n, err
 }
 
 // Write copies p to the user's memory.  It returns how many bytes it copied,
 // also with an error; io.ErrShortWrite if p is longer than the range.
 func (u *UserRange) Write(p []byte) (int, error) {
-	done, rest := 0, p[:min(len(p), u.n)]
-	for len(rest) > 0 {
-		b, err := u.bytes(FaultWrite)
-		if err != nil {
-			return done, err
-		}
-		n := copy(b, rest)
-		rest = rest[n:]
-		u.skip(n)
-		done += n
+	if !u.valid() {
+		return 0, ErrFault
 	}
-	if done < len(p) {
-		return done, io.ErrShortWrite
+	n, err := u.as.copyOut(u.va, p[:min(len(p), u.n)])
+	u.skip(n)
+	if err == nil && n < len(p) {
+		err = io.ErrShortWrite
 	}
-	return done, nil
+	return n, err
 }
 
 // Zero writes zeroes to all that is left.
@@ -88,45 +76,82 @@ func (u *UserRange) skip(n int) {
 	u.n -= n
 }
 
+// valid reports whether the range lies wholly in the user half; one without
+// bytes may lie anywhere.
+func (u *UserRange) valid() bool { return u.n == 0 || u.n > 0 && inUser(u.va, uint64(u.n)) }
+
 // bytes returns the first page's part of the range, ready for the access.
+func (u *UserRange) bytes(access FaultCode) ([]byte, error) {
+	if !u.valid() {
+		return nil, ErrFault
+	}
+	return u.as.bytes(u.va, access)
+}
+
+// bytes returns the rest of the page from va on, ready for the access.
 //
 // WHY through the entry and not by the frame that some earlier call saw: the
 // entry carries the user's rights and the copy-on-write mark.  A write that
 // went past it would change a page that others share.
-func (u *UserRange) bytes(access FaultCode) ([]byte, error) {
-	if u.n < 0 || !inUser(u.va, uint64(u.n)) {
-		return nil, ErrFault
-	}
+func (as *AddressSpace) bytes(va VirtAddr, access FaultCode) ([]byte, error) {
 	need := Present | User
 	if access.Write() {
 		need |= Writable
 	}
 	for {
-		e, _ := u.as.Entry(u.va)
+		e, _ := as.Entry(va)
 		if e&need == need {
-			return u.as.mem.Phys.Page(e.Frame())[u.va.Offset():], nil
+			return as.mem.Phys.Page(e.Frame())[va.Offset():], nil
 		}
 		if e.Present() {
 			access |= FaultPresent
 		}
-		if _, err := u.as.Fault(u.va, access|FaultUser); err != nil {
+		if _, err := as.Fault(va, access|FaultUser); err != nil {
 			return nil, err
 		}
 	}
 }
 
+// copyIn is CopyIn; it returns how many bytes were copied, also with an error.
+func (as *AddressSpace) copyIn(dst []byte, va VirtAddr) (done int, err error) {
+	for done < len(dst) {
+		b, err := as.bytes(va+VirtAddr(done), 0)
+		if err != nil {
+			return done, err
+		}
+		done += copy(dst[done:], b)
+	}
+	return done, nil
+}
+
+// copyOut is CopyOut; it returns how many bytes were copied, also with an error.
+func (as *AddressSpace) copyOut(va VirtAddr, src []byte) (done int, err error) {
+	for done < len(src) {
+		b, err := as.bytes(va+VirtAddr(done), FaultWrite)
+		if err != nil {
+			return done, err
+		}
+		done += copy(b, src[done:])
+	}
+	return done, nil
+}
+
 // CopyIn fills dst from user memory, or fails with ErrFault or ErrNoMemory.
 func (as *AddressSpace) CopyIn(dst []byte, va VirtAddr) error {
-	u := UserRange{as, va, len(dst)}
-	_, err := u.Read(dst)
+	if u := (UserRange{as, va, len(dst)}); !u.valid() {
+		return ErrFault
+	}
+	_, err := as.copyIn(dst, va)
 	return err
 }
 
 // CopyOut writes src to user memory, or fails with ErrFault or ErrNoMemory;
 // the pages before the one that failed have been written then.
 func (as *AddressSpace) CopyOut(va VirtAddr, src []byte) error {
-	u := UserRange{as, va, len(src)}
-	_, err := u.Write(src)
+	if u := (UserRange{as, va, len(src)}); !u.valid() {
+		return ErrFault
+	}
+	_, err := as.copyOut(va, src)
 	return err
 }
 
