@@ -16,6 +16,9 @@ var exhaustCases = []Case{
 		Name: "exhaust-48-mib", Memory: 48, Long: true,
 		Program: []string{"exhaust"},
 	}, {
+		Name: "exhaust-512-mib", Memory: 512, Long: true,
+		Program: []string{"exhaust"},
+	}, {
 		Name: "exhaust-by-garbage", Memory: 64, Long: true,
 		Program: []string{"exhaust", "churn=400"},
 	},
