@@ -80,26 +80,13 @@ func (p *Process) become(b *builder) {
 	}
 	p.space, p.root = b.space, b.space.Root()
 	p.frame.Reset(b.entry, b.sp)
-	p.resetSignals()
+	p.Signals.Exec()
 	p.exitSignal, p.execed = abi.SIGCHLD, true
 	p.image = b.image
 	p.SetComm(b.name[strings.LastIndexByte(b.name, '/')+1:])
 	p.kernel.Counters.Execs++
 	p.emit(trace.ClassProcess, trace.Event{Kind: trace.Exec, Old: uint64(old), New: uint64(p.root)})
 	hookExec(p)
-}
-
-// resetSignals gives caught signals their default action: the handlers are
-// gone.  Ignored ones stay ignored; mask and pending signals stay (execve(2)).
-func (p *Process) resetSignals() {
-	for sig := range p.actions {
-		act := action{}
-		if p.actions[sig].handler == abi.SIG_IGN {
-			act.handler = abi.SIG_IGN
-		}
-		p.actions[sig] = act
-	}
-	p.altStack = altStack{}
 }
 
 // builder finds a program and makes a process image of it.

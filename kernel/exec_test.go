@@ -11,6 +11,7 @@ import (
 	"yolk/arch/amd64"
 	"yolk/kernel/abi"
 	"yolk/kernel/elf"
+	"yolk/kernel/signal"
 	"yolk/kernel/trace"
 	"yolk/kernel/vfs"
 	"yolk/mm"
@@ -59,9 +60,9 @@ func snapshot(p *Process) string {
 	var b strings.Builder
 	f := *p.frame
 	f.RAX, f.RCX, f.RDX, f.RSI, f.RDI, f.R10, f.R11, f.RIP, f.CR2, f.Error, f.RFLAGS, f.Vector = 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
-	fmt.Fprintf(&b, "%+v %q %+v budget %d free %d root %#x\n", f.R15, p.image.path, p.signals.blocked, p.budget.Used(), p.kernel.memory.Frames.Free(), p.root)
-	for sig, act := range p.actions {
-		if act != (action{}) {
+	fmt.Fprintf(&b, "%+v %q %+v budget %d free %d root %#x\n", f.R15, p.image.path, p.Signals.Blocked, p.budget.Used(), p.kernel.memory.Frames.Free(), p.root)
+	for sig, act := range p.Signals.Actions {
+		if act != (signal.Action{}) {
 			fmt.Fprintf(&b, "signal %d: %+v\n", sig, act)
 		}
 	}
@@ -410,7 +411,7 @@ func TestEXEC14Signals(t *testing.T) {
 			store(a, varB, abi.SIG_IGN)
 			store(a, varB+8, abi.SA_RESTART)
 			a.Syscall(abi.SysRtSigaction, abi.SIGUSR2, varB, 0, 8)
-			store(a, varA, sigBit(abi.SIGUSR1)|sigBit(abi.SIGHUP))
+			store(a, varA, only(abi.SIGUSR1)|only(abi.SIGHUP))
 			a.Syscall(abi.SysRtSigprocmask, abi.SIG_SETMASK, varA, 0, 8)
 			a.Syscall(abi.SysGetpid).Syscall(abi.SysKill, RAX, abi.SIGUSR1)
 			store(a, varC, dataBase+0x1000)
@@ -421,7 +422,7 @@ func TestEXEC14Signals(t *testing.T) {
 		})
 		s.boot("/init")
 		s.want(7, 0, 1, 0, 11, 0, 2, abi.SIG_IGN, 12, 0, 3, 0, 6, abi.SS_DISABLE,
-			4, sigBit(abi.SIGUSR1)|sigBit(abi.SIGHUP), 5, sigBit(abi.SIGUSR1))
+			4, only(abi.SIGUSR1)|only(abi.SIGHUP), 5, only(abi.SIGUSR1))
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"yolk/kernel/abi"
+	"yolk/kernel/signal"
 	"yolk/kernel/trace"
 	"yolk/mm"
 )
@@ -14,6 +15,7 @@ var processCalls = []Call{
 	{abi.SysExecve, "execve", sysExecve},
 	{abi.SysExit, "exit", sysExit}, {abi.SysExitGroup, "exit_group", sysExit},
 	{abi.SysWait4, "wait4", sysWait4}, {abi.SysWaitid, "waitid", sysWaitid},
+	{abi.SysRtSigreturn, "rt_sigreturn", sysRtSigreturn},
 }
 
 func sysExit(p *Process, a *Args) (uint64, error) {
@@ -74,11 +76,11 @@ func (p *Process) abandonChildren() {
 // SIGCHLD, or set SA_NOCLDWAIT, has declared that it will not wait: then there
 // is no zombie (wait(2), NOTES).
 func (p *Process) notifyParent() {
-	parent, act := p.parent, &p.parent.actions[abi.SIGCHLD]
-	if p.exitSignal != 0 && act.handler != abi.SIG_IGN {
+	parent, act := p.parent, &p.parent.Signals.Actions[abi.SIGCHLD]
+	if p.exitSignal != 0 && act.Handler != abi.SIG_IGN {
 		parent.signal(p.exitSignal, p.childInfo(p.status))
 	}
-	if p.exitSignal == abi.SIGCHLD && (act.handler == abi.SIG_IGN || act.flags&abi.SA_NOCLDWAIT != 0) {
+	if p.exitSignal == abi.SIGCHLD && (act.Handler == abi.SIG_IGN || act.Flags&abi.SA_NOCLDWAIT != 0) {
 		p.detach()
 		p.kernel.forget(p)
 	}
@@ -144,7 +146,7 @@ func sysWaitid(p *Process, a *Args) (uint64, error) {
 	var info [abi.SiginfoSize]byte // stays zero where no child has news
 	if c != nil {
 		si := c.childInfo(status)
-		si.encode(info[:], abi.SIGCHLD)
+		si.Encode(info[:], abi.SIGCHLD)
 		err = p.CopyOutMaybe(a[4], c.usage.Append(nil))
 	}
 	if err == nil {
@@ -228,16 +230,16 @@ func (p *Process) collect(c *Process, status uint32, q *waitRequest, err error) 
 // statusContinued is the wait status of a process that goes on after SIGCONT.
 const statusContinued = 0xffff
 
-// childInfo is the sigInfo of a SIGCHLD that tells p's wait status.
-func (p *Process) childInfo(status uint32) sigInfo {
+// childInfo is the Info of a SIGCHLD that tells p's wait status.
+func (p *Process) childInfo(status uint32) signal.Info {
 	si := p.fromUser(abi.CLD_EXITED)
-	switch si.second = uint64(status >> 8); {
+	switch si.Second = uint64(status >> 8); {
 	case status == statusContinued:
-		si.code, si.second = abi.CLD_CONTINUED, abi.SIGCONT
+		si.Code, si.Second = abi.CLD_CONTINUED, abi.SIGCONT
 	case status&0xff == 0x7f:
-		si.code = abi.CLD_STOPPED
+		si.Code = abi.CLD_STOPPED
 	case status != status>>8<<8:
-		si.code, si.second = abi.CLD_KILLED, uint64(status&0x7f)
+		si.Code, si.Second = abi.CLD_KILLED, uint64(status&0x7f)
 	}
 	return si
 }

@@ -109,9 +109,9 @@ func (child *Process) inherit(p *Process, q *cloneRequest) {
 	if q.flags&abi.CLONE_SETTLS != 0 {
 		child.frame.FSBase = q.tls
 	}
-	child.actions, child.blocked = p.actions, p.blocked
+	child.Signals.Actions, child.Signals.Blocked = p.Signals.Actions, p.Signals.Blocked
 	if q.flags&abi.CLONE_VM == 0 || q.stack == 0 {
-		child.altStack = p.altStack
+		child.Signals.Alt = p.Signals.Alt
 	}
 	child.join(p.pgid, p.sid)
 	child.UID, child.GID, child.Limits = p.UID, p.GID, p.Limits
@@ -161,7 +161,7 @@ func (p *Process) announce(child *Process, q *cloneRequest) {
 // either of them does there, the other finds.
 func (p *Process) awaitRelease(child *Process) {
 	p.emit(trace.ClassProcess, trace.Event{Kind: trace.VForkSleep, Aux: uint64(child.pid)})
-	for child.vforkParent == p && !p.doomed() {
+	for child.vforkParent == p && !p.exiting && !p.Signals.Fatal() {
 		p.pause(Sleeping)
 	}
 	child.vforkParent = nil
@@ -175,7 +175,7 @@ func (p *Process) releaseSpace() {
 	if p.clearTID != 0 && space.Users() > 1 {
 		var zero [4]byte
 		if p.CopyOut(p.clearTID, zero[:]) == nil { // the memory may be gone: then nobody looks
-			p.futexWake(p.clearTID, 1)
+			p.wakeFutex(p.clearTID)
 		}
 	}
 	p.clearTID = 0
@@ -187,4 +187,12 @@ func (p *Process) releaseSpace() {
 		parent.Wake()
 	}
 	space.Drop()
+}
+
+// wakeFutex wakes one of those who wait for the word at va to change, as if by
+// futex(2).
+func (p *Process) wakeFutex(va uint64) {
+	if call := p.kernel.calls[abi.SysFutex]; call.Do != nil {
+		call.Do(p, &Args{va, abi.FUTEX_WAKE, 1})
+	}
 }

@@ -159,7 +159,7 @@ func TestFORK07PendingNotInherited(t *testing.T) {
 	bubble(t, options{}, func(s *system) {
 		s.program("/init", func(a *Asm) {
 			handler(a, abi.SIGUSR2, "handler", 0)
-			store(a, varA, sigBit(abi.SIGUSR1))
+			store(a, varA, only(abi.SIGUSR1))
 			a.Syscall(abi.SysRtSigprocmask, abi.SIG_BLOCK, varA, 0, 8)
 			handler(a, abi.SIGUSR1, "handler", 0)
 			a.Syscall(abi.SysGetpid).Syscall(abi.SysKill, RAX, abi.SIGUSR1)
@@ -180,7 +180,7 @@ func TestFORK07PendingNotInherited(t *testing.T) {
 			a.Label("handler").Ret()
 		})
 		s.boot("/init")
-		s.want(1, sigBit(abi.SIGUSR1), 2, 0, 3, sigBit(abi.SIGUSR1), 4, 0)
+		s.want(1, only(abi.SIGUSR1), 2, 0, 3, only(abi.SIGUSR1), 4, 0)
 	})
 }
 

@@ -37,8 +37,8 @@ const (
 	dataSize = 3 * mm.PageSize
 )
 
-// TestedCalls are the system calls beside the kernel's own; TestMain sets them.
-var TestedCalls []Call
+// TestedCalls returns the system calls beside the kernel's own; TestMain sets it.
+var TestedCalls func() []Call
 
 // system is a kernel on a scripted machine, inside a synctest bubble.
 type system struct {
@@ -116,7 +116,7 @@ func newSystem(t testing.TB, o options) *system {
 	must(t, err)
 	s.files = vfs.NewSystem(4096, pipes)
 	s.fs = vfs.NewContext(s.files, s.tree.Root())
-	s.k = New(Config{Machine: s.m, Memory: s.mem, Log: s.log, Budget: s.budget, Calls: TestedCalls, EagerFork: o.eager})
+	s.k = New(Config{Machine: s.m, Memory: s.mem, Log: s.log, Budget: s.budget, Calls: TestedCalls(), EagerFork: o.eager})
 	s.m.Probe = s.probe
 	s.log.Attach(trace.ClassAll&^trace.ClassSyscall, s, s.m.Nanotime)
 	return s
@@ -283,8 +283,8 @@ func (s *system) checkNothingLeaked() {
 	if n := s.files.OpenCount(); n != 0 {
 		s.t.Errorf("%d files are still open", n)
 	}
-	if len(s.k.byPID)+len(s.k.idUses)+len(s.k.futexes)+s.k.procs != 0 {
-		s.t.Errorf("left over: processes %v, ids %v, futexes %v", s.k.byPID, s.k.idUses, s.k.futexes)
+	if len(s.k.byPID)+len(s.k.idUses)+s.k.procs != 0 {
+		s.t.Errorf("left over: processes %v, ids %v", s.k.byPID, s.k.idUses)
 	}
 }
 

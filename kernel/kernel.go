@@ -34,10 +34,12 @@ package kernel
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 
 	"yolk/kernel/abi"
+	"yolk/kernel/signal"
 	"yolk/kernel/trace"
 	"yolk/kernel/vfs"
 	"yolk/mm"
@@ -84,7 +86,6 @@ type Kernel struct {
 	lastPID  int
 	procs    int // live and zombie
 	init     *Process
-	futexes  []*futexWaiter
 	lastTick int64 // Machine.Nanotime at the last interrupt of user mode
 
 	halted   bool
@@ -108,7 +109,7 @@ func New(c Config) *Kernel {
 		k.debug = new(Debug)
 	}
 	k.debug.Version = debugVersion
-	for _, list := range [][]Call{processCalls, memoryCalls, signalCalls, identityCalls, c.Calls} {
+	for _, list := range [][]Call{processCalls, identityCalls, c.Calls} {
 		for _, c := range list {
 			if k.calls[c.Nr].Do != nil {
 				panic("kernel: two functions for system call " + c.Name)
@@ -146,7 +147,7 @@ func (k *Kernel) Start(path string, argv, envp []string, files *vfs.Table, fs *v
 		k.forget(p)
 		return err
 	}
-	k.init = p
+	k.init, p.Signals.Init = p, true
 	go p.run()
 	return nil
 }
@@ -167,15 +168,24 @@ func (k *Kernel) PowerOff(status uint32) {
 	}
 	k.halted, k.status = true, status
 	k.machine.PowerOff(status)
-	for _, p := range k.slots {
-		if p != nil {
-			p.doom(abi.SIGKILL)
-		}
+	for p := range k.Processes() {
+		p.doom(abi.SIGKILL)
 	}
 }
 
 // Process returns the process with the given pid, a zombie too, or nil.
 func (k *Kernel) Process(pid int) *Process { return k.byPID[pid] }
+
+// Processes yields all processes, zombies too, in no order.
+func (k *Kernel) Processes() iter.Seq[*Process] {
+	return func(yield func(*Process) bool) {
+		for _, p := range k.slots[:] {
+			if p != nil && !yield(p) {
+				return
+			}
+		}
+	}
+}
 
 // PIDs returns the pids in use, in ascending order.
 func (k *Kernel) PIDs() []int {
@@ -198,9 +208,9 @@ func (k *Kernel) Share(paid int64) *mm.Budget { return mm.NewShare(k.shared, pai
 
 // SignalGroup sends a signal of the kernel's to every process of a group.
 func (k *Kernel) SignalGroup(pgid, sig int) {
-	for _, p := range k.slots {
-		if p != nil && p.pgid == pgid {
-			p.signal(sig, sigInfo{code: abi.SI_KERNEL})
+	for p := range k.Processes() {
+		if p.pgid == pgid {
+			p.signal(sig, signal.Info{Code: abi.SI_KERNEL})
 		}
 	}
 }

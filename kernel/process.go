@@ -2,10 +2,10 @@ package kernel
 
 import (
 	"runtime"
-	"time"
 
 	"yolk/arch/amd64"
 	"yolk/kernel/abi"
+	"yolk/kernel/signal"
 	"yolk/kernel/trace"
 	"yolk/kernel/vfs"
 	"yolk/mm"
@@ -48,7 +48,8 @@ type Process struct {
 	Files    *vfs.Table
 	FS       *vfs.Context
 	UID, GID IDs
-	Limits   [abi.RLIM_NLIMITS]Limit // by RLIMIT_ number; SetLimit changes them
+	Limits   [abi.RLIM_NLIMITS]Limit // by RLIMIT_ number
+	Signals  signal.State            // Recheck follows a change that may let one through
 
 	space *mm.AddressSpace
 	root  mm.Frame // space.Root(), for the run loop
@@ -59,7 +60,7 @@ type Process struct {
 	status          uint32 // as in wait(2), once exiting
 	interruptedCall int    // number of the call that a signal interrupted; -1: none
 	state           State
-	signals
+	stopped         bool // by a signal
 
 	parent   *Process
 	children []*Process
@@ -243,37 +244,6 @@ func (p *Process) Sleep() error {
 	return nil
 }
 
-// never is a deadline that does not come.
-const never = 1<<63 - 1
-
-// sleepOnce is Sleep that also ends when Machine.Nanotime reaches deadline.
-func (p *Process) sleepOnce(deadline int64) error {
-	if deadline != never {
-		left := deadline - p.kernel.machine.Nanotime()
-		defer time.AfterFunc(time.Duration(left), p.Wake).Stop()
-	}
-	return p.Sleep()
-}
-
-// sleepUntil sleeps until Machine.Nanotime has reached deadline, whoever wakes
-// p before.  The error is vfs.ErrInterrupted.
-func (p *Process) sleepUntil(deadline int64) error {
-	for p.kernel.machine.Nanotime() < deadline {
-		if err := p.sleepOnce(deadline); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// SleepFor sleeps for span nanoseconds, whoever wakes p before, and returns what
-// is left of them.  The error is vfs.ErrInterrupted.
-func (p *Process) SleepFor(span int64) (left int64, err error) {
-	deadline := after(p.kernel.machine.Nanotime(), span)
-	err = p.sleepUntil(deadline)
-	return max(deadline-p.kernel.machine.Nanotime(), 0), err
-}
-
 // PID implements vfs.Caller, as do the methods below.
 func (p *Process) PID() int                  { return p.pid }
 func (p *Process) Group() int                { return p.pgid }
@@ -281,7 +251,7 @@ func (p *Process) Session() int              { return p.sid }
 func (p *Process) Budget() *mm.Budget        { return p.budget }
 func (p *Process) Umask() uint32             { return p.FS.Umask }
 func (p *Process) Now() int64                { return p.kernel.machine.Walltime() }
-func (p *Process) Signal(sig int)            { p.signal(sig, sigInfo{code: abi.SI_KERNEL}) }
+func (p *Process) Signal(sig int)            { p.signal(sig, signal.Info{Code: abi.SI_KERNEL}) }
 func (p *Process) SignalGroup(pgid, sig int) { p.kernel.SignalGroup(pgid, sig) }
 
 // State returns what the process is doing, Comm its name as PR_GET_NAME shows
@@ -299,6 +269,9 @@ func (p *Process) Kernel() *Kernel { return p.kernel }
 // Scratch returns an empty slice of 4096 bytes' capacity in which to encode what
 // goes to user memory.  Everyone shares it: it is p's until p sleeps.
 func (p *Process) Scratch() []byte { return p.kernel.scratch[:0] }
+
+// StackPointer returns the RSP of p's user mode.
+func (p *Process) StackPointer() uint64 { return p.frame.RSP }
 
 // Usage returns what p has used so far, and what its reaped children had
 // (getrusage(2)); to be read only.

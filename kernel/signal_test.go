@@ -7,9 +7,25 @@ import (
 
 	"yolk/arch/amd64"
 	"yolk/kernel/abi"
+	"yolk/kernel/signal"
 	"yolk/kernel/trace"
 	"yolk/mm"
 )
+
+// What a handler finds on its stack, bytes from RSP: Linux's struct rt_sigframe.
+const (
+	frameStack  = 24  // stack_t
+	frameRegs   = 48  // struct sigcontext: R8 to R15, RDI, RSI, RBP, RBX, RDX, RAX, RCX, RSP, RIP, RFLAGS
+	frameSegs   = 192 // CS, …, SS
+	frameFPU    = 232 // address of the FXSAVE image
+	frameMask   = 304
+	frameInfo   = 312 // siginfo_t
+	frameSize   = 440
+	mxcsrOffset = 24 // in the FXSAVE image
+)
+
+// only is the set of one signal, as memory and registers hold it.
+func only(sig int) uint64 { return uint64(signal.Only(sig)) }
 
 // handler sets the action of sig to the code at label, with a restorer that it
 // defines on first use.
@@ -51,9 +67,9 @@ func TestSignalDefaultActions(t *testing.T) {
 			s.boot("/init")
 			want := sig
 			switch {
-			case sigBit(sig)&defaultIgnore != 0:
+			case signal.DefaultIgnore.Has(sig):
 				want = 0
-			case sigBit(sig)&defaultStop != 0:
+			case signal.DefaultStop.Has(sig):
 				want = sig<<8 | 0x7f
 			}
 			s.want(1, want)
@@ -84,11 +100,11 @@ func TestSignalHandlerSavesAndRestores(t *testing.T) {
 					if flags != abi.SA_ONSTACK && fpu+512 > saved.RSP-128 {
 						t.Errorf("the FPU's state at %#x lies in the red zone of %#x", fpu, saved.RSP)
 					}
-					if on := p.altStack.contains(f.RSP); on != (flags == abi.SA_ONSTACK) {
+					if on := p.Signals.Alt.Contains(f.RSP); on != (flags == abi.SA_ONSTACK) {
 						t.Errorf("on the alternate stack: %v", on)
 					}
-					if wantBlocked := flags != abi.SA_NODEFER; (p.blocked&sigBit(abi.SIGUSR1) != 0) != wantBlocked {
-						t.Errorf("blocked %#x", p.blocked)
+					if wantBlocked := flags != abi.SA_NODEFER; p.Signals.Blocked.Has(abi.SIGUSR1) != wantBlocked {
+						t.Errorf("blocked %#x", p.Signals.Blocked)
 					}
 					var b [frameSize]byte
 					must(t, p.CopyIn(b[:], f.RSP))
@@ -107,10 +123,10 @@ func TestSignalHandlerSavesAndRestores(t *testing.T) {
 					if *f != want {
 						t.Errorf("after the handler\n%+v, want\n%+v", *f, want)
 					}
-					if p.blocked != 0 {
-						t.Errorf("blocked %#x", p.blocked)
+					if p.Signals.Blocked != 0 {
+						t.Errorf("blocked %#x", p.Signals.Blocked)
 					}
-					if reset := p.actions[abi.SIGUSR1].handler == abi.SIG_DFL; reset != (flags == abi.SA_RESETHAND) {
+					if reset := p.Signals.Actions[abi.SIGUSR1].Handler == abi.SIG_DFL; reset != (flags == abi.SA_RESETHAND) {
 						t.Errorf("reset: %v", reset)
 					}
 				}
@@ -139,7 +155,7 @@ func TestSignalsNest(t *testing.T) {
 		s.program("/init", func(a *Asm) {
 			handler(a, abi.SIGUSR1, "one", 0)
 			handler(a, abi.SIGUSR2, "two", 0)
-			mask(a, sigBit(abi.SIGUSR1)|sigBit(abi.SIGUSR2))
+			mask(a, only(abi.SIGUSR1)|only(abi.SIGUSR2))
 			raise(a, abi.SIGUSR1)
 			raise(a, abi.SIGUSR2)
 			raise(a, abi.SIGUSR2) // one of a number is pending at a time
@@ -189,8 +205,8 @@ func TestSigreturnTrustsNothing(t *testing.T) {
 					}
 					if id == 3 {
 						if f.CS != amd64.UserCode || f.SS != amd64.UserData || f.RFLAGS&^(amd64.FlagsUser|amd64.FlagsFixed) != 0 ||
-							f.RFLAGS&amd64.FlagsFixed != amd64.FlagsFixed || p.blocked&unblockable != 0 {
-							t.Errorf("CS %#x SS %#x RFLAGS %#x blocked %#x", f.CS, f.SS, f.RFLAGS, p.blocked)
+							f.RFLAGS&amd64.FlagsFixed != amd64.FlagsFixed || p.Signals.Blocked&signal.Unblockable != 0 {
+							t.Errorf("CS %#x SS %#x RFLAGS %#x blocked %#x", f.CS, f.SS, f.RFLAGS, p.Signals.Blocked)
 						}
 					}
 				}
@@ -494,9 +510,9 @@ func TestSigsuspendRunsHandlerUnderOldMask(t *testing.T) {
 	bubble(t, options{}, func(s *system) {
 		s.program("/init", func(a *Asm) {
 			handler(a, abi.SIGUSR1, "handler", 0)
-			mask(a, sigBit(abi.SIGUSR1)|sigBit(abi.SIGHUP))
+			mask(a, only(abi.SIGUSR1)|only(abi.SIGHUP))
 			raise(a, abi.SIGUSR1)
-			store(a, varA, sigBit(abi.SIGINT))
+			store(a, varA, only(abi.SIGINT))
 			a.Syscall(abi.SysRtSigsuspend, varA, 8).Probe(1)
 			a.Syscall(abi.SysRtSigprocmask, 0, 0, varB, 8)
 			load(a, varB)
@@ -507,15 +523,15 @@ func TestSigsuspendRunsHandlerUnderOldMask(t *testing.T) {
 			a.Probe(3).Ret()
 		})
 		s.boot("/init")
-		s.want(1, abi.EINTR, 2, sigBit(abi.SIGUSR1)|sigBit(abi.SIGHUP), 3, sigBit(abi.SIGINT)|sigBit(abi.SIGUSR1))
+		s.want(1, abi.EINTR, 2, only(abi.SIGUSR1)|only(abi.SIGHUP), 3, only(abi.SIGINT)|only(abi.SIGUSR1))
 	})
 }
 
 func TestSigtimedwait(t *testing.T) {
 	bubble(t, options{}, func(s *system) {
 		s.program("/init", func(a *Asm) {
-			mask(a, sigBit(abi.SIGCHLD))
-			store(a, varA, sigBit(abi.SIGCHLD)|sigBit(abi.SIGUSR1))
+			mask(a, only(abi.SIGCHLD))
+			store(a, varA, only(abi.SIGCHLD)|only(abi.SIGUSR1))
 			store(a, varB, 1)
 			a.Syscall(abi.SysRtSigtimedwait, varA, 0, varB, 8).Probe(1)
 			fork(a, abi.SysFork, "child")

@@ -3,6 +3,7 @@ package kernel
 import (
 	"yolk/arch/amd64"
 	"yolk/kernel/abi"
+	"yolk/kernel/signal"
 	"yolk/kernel/trace"
 	"yolk/mm"
 )
@@ -106,18 +107,12 @@ func (p *Process) exception(vector uint64) {
 // wait: a process that blocks or ignores it would fault again at once, so it
 // dies of it (sigaction(2)).
 func (p *Process) fault(sig int, code int32, addr uint64) {
-	bit := sigBit(sig)
-	act := &p.actions[sig]
-	if act.handler == abi.SIG_IGN || p.blocked&bit != 0 {
-		act.handler = abi.SIG_DFL
-		p.blocked &^= bit
-	}
-	if act.handler == abi.SIG_DFL {
+	if !p.Signals.Force(sig) {
 		f := p.frame
 		p.kernel.logf("%s: signal %d (code %d) at address %#x: rip %#x, vector %d, error code %#x",
 			p, sig, code, addr, f.RIP, f.Vector, f.Error)
 		p.doom(sig)
 		return
 	}
-	p.post(sig, sigInfo{code: code, first: addr})
+	p.post(sig, signal.Info{Code: code, First: addr})
 }

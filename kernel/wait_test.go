@@ -192,7 +192,7 @@ func TestSIGCHLDInfo(t *testing.T) {
 	bubble(t, options{}, func(s *system) {
 		s.onProbe = func(p *Process, id uint32, f *amd64.TrapFrame) {
 			if id == 2 {
-				if si := p.infos[abi.SIGCHLD]; si.code != abi.CLD_KILLED || si.first != 2 || si.second != abi.SIGKILL {
+				if si := p.Signals.Infos[abi.SIGCHLD]; si.Code != abi.CLD_KILLED || si.First != 2 || si.Second != abi.SIGKILL {
 					t.Errorf("siginfo %+v", si)
 				}
 			}

@@ -30,7 +30,11 @@ var layers = []layer{
 
 	// The kernel proper knows files by their interfaces only.
 	{dirs: []string{"kernel/vfs"}, ours: []string{"kernel/abi", "mm"}},
-	{dirs: []string{"kernel"}, ours: []string{"arch/amd64", "kernel/abi", "kernel/elf", "kernel/trace", "kernel/vfs", "mm"}},
+	{dirs: []string{"kernel/signal"}, ours: []string{"arch/amd64", "kernel/abi", "mm"}},
+	{
+		dirs: []string{"kernel"},
+		ours: []string{"arch/amd64", "kernel/abi", "kernel/elf", "kernel/signal", "kernel/trace", "kernel/vfs", "mm"},
+	},
 	{dirs: []string{"kernel/scripted"}, ours: []string{"arch/amd64", "mm", "mm/softmmu"}},
 
 	// What implements the interfaces.
@@ -40,7 +44,7 @@ var layers = []layer{
 		dirs: []string{"kernel/initramfs"}, ours: []string{"kernel/abi", "kernel/fs", "kernel/vfs", "mm"},
 		also: []string{"github.com/cavaliergopher/cpio"},
 	},
-	{dirs: []string{"kernel/calls"}, ours: []string{"kernel", "kernel/abi", "kernel/vfs", "mm"}},
+	{dirs: []string{"kernel/calls"}, ours: []string{"kernel", "kernel/abi", "kernel/signal", "kernel/vfs", "mm"}},
 	{dirs: []string{"kernel/proc"}, ours: []string{"kernel", "kernel/abi", "kernel/trace", "kernel/vfs", "mm"}},
 
 	// The machine puts everything together.

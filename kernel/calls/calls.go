@@ -14,9 +14,12 @@ import (
 // call is a kernel.Call.
 type call kernel.Call
 
-// All returns this package's system calls, each number once.
+// All returns this package's system calls for one kernel, each number once.
 func All() (all []kernel.Call) {
-	for _, list := range [][]call{fileCalls, pathCalls, pollCalls, timeCalls, identityCalls, systemCalls, memoryCalls, otherCalls} {
+	futexCalls := []call{{abi.SysFutex, "futex", new(futexes).call}}
+	for _, list := range [][]call{
+		fileCalls, pathCalls, pollCalls, timeCalls, identityCalls, systemCalls, memoryCalls, signalCalls, futexCalls, otherCalls,
+	} {
 		for _, c := range list {
 			all = append(all, kernel.Call(c))
 		}

@@ -28,9 +28,6 @@ type polled struct {
 // the queue that it waits on.
 const polledCost = 96
 
-// noTimeout is the time-out of a wait without end.
-const noTimeout = time.Duration(-1)
-
 // poll waits until an event of set holds or the time is over, and returns for
 // how many descriptors one does (poll(2)), and the time left.
 func poll(p *kernel.Process, set []polled, wait time.Duration) (ready int, left time.Duration, err error) {
@@ -43,9 +40,6 @@ func poll(p *kernel.Process, set []polled, wait time.Duration) (ready int, left 
 		}
 	}
 	defer leave(p, set)
-	if wait < 0 {
-		wait = 1<<63 - 1
-	}
 	alarm := vfs.NewAlarm(p, wait)
 	defer alarm.Stop()
 	for ready == 0 && err == nil && alarm.Left() > 0 {
@@ -98,7 +92,7 @@ func sysPoll(p *kernel.Process, a *kernel.Args) (uint64, error) {
 func sysPpoll(p *kernel.Process, a *kernel.Args) (uint64, error) {
 	wait, err := timeout(p, a[2])
 	if err == nil && a[3] != 0 {
-		err = p.UseMask(a[3], a[4])
+		err = useMask(p, a[3], a[4])
 	}
 	if err != nil {
 		return 0, err
@@ -106,15 +100,6 @@ func sysPpoll(p *kernel.Process, a *kernel.Args) (uint64, error) {
 	n, left, err := pollUser(p, a[0], a[1], wait)
 	p.CopyOutMaybe(a[2], abi.AppendTimespec(nil, int64(left))) // as Linux does: a failure is no error
 	return n, err
-}
-
-// timeout reads a struct timespec; none is no time-out.
-func timeout(p *kernel.Process, va uint64) (time.Duration, error) {
-	if va == 0 {
-		return noTimeout, nil
-	}
-	ns, err := p.CopyInTime(va)
-	return time.Duration(ns), err
 }
 
 // pollUser is poll for an array of n struct pollfd at va.
@@ -179,7 +164,7 @@ func sysPselect6(p *kernel.Process, a *kernel.Args) (uint64, error) {
 		if err = p.CopyIn(b[:], a[5]); err == nil {
 			va, size := abi.Timespec(b[:])
 			if va != 0 {
-				err = p.UseMask(uint64(va), uint64(size))
+				err = useMask(p, uint64(va), uint64(size))
 			}
 		}
 	}

@@ -78,11 +78,35 @@ func prlimit(p, q *kernel.Process, which, set, get uint64) (uint64, error) {
 			return 0, err
 		}
 		to := kernel.Limit{Cur: binary.LittleEndian.Uint64(b[:]), Max: binary.LittleEndian.Uint64(b[8:])}
-		if err := q.SetLimit(which, to, p.UID.Effective == 0); err != nil {
+		if err := setLimit(q, which, to, p.UID.Effective == 0); err != nil {
 			return 0, err
 		}
 	}
 	return 0, p.CopyOutWords(get, old.Cur, old.Max)
+}
+
+// setLimit changes a limit of p's, and tells whoever holds p to it.  Descriptors
+// and processes keep the kernel's heap from running out: nobody may have more.
+// The error is EINVAL or EPERM.
+func setLimit(p *kernel.Process, which uint64, to kernel.Limit, privileged bool) error {
+	l := &p.Limits[which]
+	switch {
+	case to.Cur > to.Max:
+		return abi.EINVAL
+	case to.Max > l.Max && (!privileged || which == abi.RLIMIT_NOFILE || which == abi.RLIMIT_NPROC):
+		return abi.EPERM
+	}
+	*l = to
+	switch {
+	case p.Space() == nil: // it is exiting
+	case which == abi.RLIMIT_NOFILE:
+		p.Files.Limit = int(to.Cur)
+	case which == abi.RLIMIT_STACK:
+		p.Space().StackLimit = to.Cur
+	case which == abi.RLIMIT_AS:
+		p.Space().SizeLimit = min(to.Cur, uint64(mm.UserEnd))
+	}
+	return nil
 }
 
 // sysReboot powers the machine off, however it is asked to end (reboot(2)).

@@ -2,9 +2,11 @@ package calls
 
 import (
 	"encoding/binary"
+	"time"
 
 	"yolk/kernel"
 	"yolk/kernel/abi"
+	"yolk/kernel/vfs"
 )
 
 // timeCalls are the system calls about time.
@@ -16,8 +18,23 @@ var timeCalls = []call{
 	{abi.SysAlarm, "alarm", sysAlarm}, {abi.SysGetitimer, "getitimer", sysGetitimer}, {abi.SysSetitimer, "setitimer", sysSetitimer},
 }
 
+// clock returns the time of one of the clocks of clock_gettime(2), in
+// nanoseconds.  The error is EINVAL.
+func clock(p *kernel.Process, id uint64) (int64, error) {
+	switch int32(id) {
+	case abi.CLOCK_REALTIME, abi.CLOCK_REALTIME_COARSE:
+		return p.Now(), nil
+	case abi.CLOCK_MONOTONIC, abi.CLOCK_MONOTONIC_RAW, abi.CLOCK_MONOTONIC_COARSE, abi.CLOCK_BOOTTIME:
+		return p.Kernel().Machine().Nanotime(), nil
+	case abi.CLOCK_PROCESS_CPUTIME_ID, abi.CLOCK_THREAD_CPUTIME_ID:
+		own, _ := p.Usage()
+		return own.User + own.System, nil
+	}
+	return 0, abi.EINVAL
+}
+
 func sysClockGettime(p *kernel.Process, a *kernel.Args) (uint64, error) {
-	now, err := p.Clock(a[0])
+	now, err := clock(p, a[0])
 	if err == nil {
 		err = p.CopyOut(a[1], abi.AppendTimespec(nil, now))
 	}
@@ -25,7 +42,7 @@ func sysClockGettime(p *kernel.Process, a *kernel.Args) (uint64, error) {
 }
 
 func sysClockGetres(p *kernel.Process, a *kernel.Args) (uint64, error) {
-	_, err := p.Clock(a[0])
+	_, err := clock(p, a[0])
 	if err == nil {
 		err = p.CopyOutMaybe(a[1], abi.AppendTimespec(nil, 1))
 	}
@@ -52,25 +69,61 @@ func sysNanosleep(p *kernel.Process, a *kernel.Args) (uint64, error) {
 // sysClockNanosleep sleeps for a span, or until a clock has reached a time; an
 // interrupted span reports what is left of it (clock_nanosleep(2)).
 func sysClockNanosleep(p *kernel.Process, a *kernel.Args) (uint64, error) {
-	now, err := p.Clock(a[0])
+	now, err := clock(p, a[0])
 	if id := int32(a[0]); err != nil || id == abi.CLOCK_THREAD_CPUTIME_ID || id == abi.CLOCK_PROCESS_CPUTIME_ID {
 		return 0, abi.EINVAL
 	}
-	span, err := p.CopyInTime(a[2])
+	wait, err := copyInTime(p, a[2])
 	if err != nil {
 		return 0, err
 	}
 	absolute := a[1]&abi.TIMER_ABSTIME != 0
 	if absolute {
-		span -= now
+		wait -= time.Duration(now)
 	}
-	left, err := p.SleepFor(span)
+	left, err := sleep(p, wait)
 	if err != nil && !absolute {
-		if e := p.CopyOutMaybe(a[3], abi.AppendTimespec(nil, left)); e != nil {
+		if e := p.CopyOutMaybe(a[3], abi.AppendTimespec(nil, int64(left))); e != nil {
 			err = e
 		}
 	}
 	return 0, err
+}
+
+// noTimeout is the time-out of a wait without end.
+const noTimeout = time.Duration(1<<63 - 1)
+
+// timeout reads a struct timespec; none is no time-out.
+func timeout(p *kernel.Process, va uint64) (time.Duration, error) {
+	if va == 0 {
+		return noTimeout, nil
+	}
+	return copyInTime(p, va)
+}
+
+// copyInTime reads a struct timespec, a span of time; one that does not fit is as
+// long as can be.  The error is EINVAL or mm.ErrFault.
+func copyInTime(p *kernel.Process, va uint64) (time.Duration, error) {
+	var b [abi.TimespecSize]byte
+	if err := p.CopyIn(b[:], va); err != nil {
+		return 0, err
+	}
+	ns, ok := abi.TimespecSpan(b[:])
+	if !ok {
+		return 0, abi.EINVAL
+	}
+	return time.Duration(ns), nil
+}
+
+// sleep sleeps for the given time, whoever wakes p before, and returns what is
+// left of it.  The error is vfs.ErrInterrupted.
+func sleep(p *kernel.Process, wait time.Duration) (left time.Duration, err error) {
+	alarm := vfs.NewAlarm(p, wait)
+	defer alarm.Stop()
+	for err == nil && !alarm.Rang() {
+		err = p.Sleep()
+	}
+	return alarm.Left(), err
 }
 
 func sysTimes(p *kernel.Process, a *kernel.Args) (uint64, error) {

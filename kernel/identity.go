@@ -79,8 +79,8 @@ func sysSetsid(p *Process, _ *Args) (uint64, error) {
 
 // any reports whether f holds for some process.
 func (k *Kernel) any(f func(*Process) bool) bool {
-	for _, p := range k.slots {
-		if p != nil && f(p) {
+	for p := range k.Processes() {
+		if f(p) {
 			return true
 		}
 	}
@@ -95,30 +95,6 @@ func (p *Process) join(pgid, sid int) {
 	k.useID(p.pgid, -1)
 	k.useID(p.sid, -1)
 	p.pgid, p.sid = pgid, sid
-}
-
-// SetLimit changes a limit (RLIMIT_…), and tells whoever holds p to it.
-// Descriptors and processes keep the kernel's heap from running out: nobody may
-// have more.  The error is EINVAL or EPERM.
-func (p *Process) SetLimit(which uint64, to Limit, privileged bool) error {
-	l := &p.Limits[which]
-	switch {
-	case to.Cur > to.Max:
-		return abi.EINVAL
-	case to.Max > l.Max && (!privileged || which == abi.RLIMIT_NOFILE || which == abi.RLIMIT_NPROC):
-		return abi.EPERM
-	}
-	*l = to
-	switch {
-	case p.space == nil: // it is exiting
-	case which == abi.RLIMIT_NOFILE:
-		p.Files.Limit = int(to.Cur)
-	case which == abi.RLIMIT_STACK:
-		p.space.StackLimit = to.Cur
-	case which == abi.RLIMIT_AS:
-		p.space.SizeLimit = min(to.Cur, uint64(mm.UserEnd))
-	}
-	return nil
 }
 
 // sysArchPrctl sets or tells the FS and GS bases.
