@@ -8,11 +8,6 @@ import (
 	"yolk/mm"
 )
 
-// lowMemory ends where the firmware's and the boot stub's part of RAM does: the
-// stub at 1 MiB is over once the kernel runs on its own tables, the rest is not
-// worth the care.
-const lowMemory = imageStart - imageBase
-
 // newMemory gives mm the machine's frames.  firstFree is where the frames
 // behind the image, the Go heap and the kernel's page tables begin; the
 // initrd's frames are kept apart until it has been unpacked.

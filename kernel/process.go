@@ -249,7 +249,6 @@ func (p *Process) PID() int                  { return p.pid }
 func (p *Process) Group() int                { return p.pgid }
 func (p *Process) Session() int              { return p.sid }
 func (p *Process) Budget() *mm.Budget        { return p.budget }
-func (p *Process) Umask() uint32             { return p.FS.Umask }
 func (p *Process) Now() int64                { return p.kernel.machine.Walltime() }
 func (p *Process) Signal(sig int)            { p.signal(sig, signal.Info{Code: abi.SI_KERNEL}) }
 func (p *Process) SignalGroup(pgid, sig int) { p.kernel.SignalGroup(pgid, sig) }

@@ -67,7 +67,7 @@ func (as *AddressSpace) resolve(va VirtAddr, code FaultCode) outcome {
 	if !r.permits(code) {
 		return outcome{decision: trace.SegvAccErr}
 	}
-	pt, _ := as.find(va)
+	pt := as.find(va)
 	if pt != nil {
 		if e := &pt[va.Index(1)]; e.Present() {
 			return as.faultPresent(r, e, va, code)
@@ -99,7 +99,7 @@ func (as *AddressSpace) faultBelowStack(va VirtAddr, code FaultCode) outcome {
 	if !r.permits(code) {
 		return outcome{decision: trace.SegvAccErr}
 	}
-	pt, _ := as.find(va)
+	pt := as.find(va)
 	out := as.faultEmpty(r, pt, va, code)
 	if out.decision != trace.OutOfMemory {
 		out.decision = trace.StackGrow

@@ -28,7 +28,7 @@ type AddressSpace struct {
 	last    *Region // where the last lookup ended
 	size    uint64  // bytes mapped
 	tables  int     // page-table frames, the root included
-	leaf    Frame   // the PT that find found last, 0 if it may have gone
+	leaf    *Table  // the PT that descend found last, nil if it may have gone
 	leafVA  VirtAddr
 	cursor  VirtAddr
 	brkBase VirtAddr
@@ -69,9 +69,6 @@ func (as *AddressSpace) Size() uint64 { return as.size }
 
 // Tables returns the number of page-table frames, the root included.
 func (as *AddressSpace) Tables() int { return as.tables }
-
-// Budget returns what the address space's Go memory is charged to.
-func (as *AddressSpace) Budget() *Budget { return as.budget }
 
 // Borrow adds a user, the child of a vfork(2).
 func (as *AddressSpace) Borrow() { as.users++ }
@@ -202,7 +199,7 @@ func (as *AddressSpace) Entry(va VirtAddr) (PTE, bool) {
 	if va >= UserEnd {
 		return 0, false
 	}
-	pt, _ := as.find(va)
+	pt := as.find(va)
 	if pt == nil {
 		return 0, false
 	}
@@ -258,62 +255,56 @@ func (as *AddressSpace) Resident() int {
 //		for i, e := range ptes { … }
 //		va = stop
 //	}
+//
+// Where there is no PT, the part ends with the run of empty entries, in the table
+// above, that va's belongs to: a reservation of many GiB is passed over entry by
+// entry instead of walk by walk.
 func (as *AddressSpace) stretch(va, end VirtAddr) ([]PTE, VirtAddr) {
-	pt, stop := as.find(va)
-	if pt == nil {
-		return nil, as.emptyEnd(va, end)
-	}
-	stop = min(stop, end)
-	return pt[va.Index(1):][:(stop-va)/PageSize], stop
-}
-
-// emptyEnd returns where the run of empty entries ends that va's first empty
-// entry, on the way down from the root, belongs to, but end at most.  A
-// reservation of many GiB is passed over entry by entry instead of walk by walk.
-func (as *AddressSpace) emptyEnd(va, end VirtAddr) VirtAddr {
-	t, level := as.mem.Phys.Table(as.root), topLevel
-	for e := t[va.Index(level)]; e.Present(); e = t[va.Index(level)] {
-		t, level = as.mem.Phys.Table(e.Frame()), level-1
+	t, level := as.descend(va)
+	if level == 1 {
+		stop := min(spanEnd(va, 2), end)
+		return t[va.Index(1):][:(stop-va)/PageSize], stop
 	}
 	stop := spanEnd(va, level)
 	for i := va.Index(level) + 1; stop < end && i < Entries && t[i] == 0; i++ {
 		stop += span(level)
 	}
-	return min(stop, end)
+	return nil, min(stop, end)
 }
 
-// find returns the PT that covers va, or nil where none is, and the end of the
-// part of the address space for which that holds.
-//
-//	root ─► PML4[Index(4)] ─► PDPT[Index(3)] ─► PD[Index(2)] ─► PT[Index(1)]
-func (as *AddressSpace) find(va VirtAddr) (*Table, VirtAddr) {
-	phys := &as.mem.Phys
-	if as.leaf != 0 && va>>leafShift == as.leafVA>>leafShift {
-		return phys.Table(as.leaf), spanEnd(va, 2)
+// find returns the PT that covers va, or nil where none is.
+func (as *AddressSpace) find(va VirtAddr) *Table {
+	if t, level := as.descend(va); level == 1 {
+		return t
 	}
-	f := as.root
-	for level := topLevel; level > 1; level-- {
-		e := phys.Table(f)[va.Index(level)]
-		if !e.Present() {
-			return nil, spanEnd(va, level)
-		}
-		f = e.Frame()
-	}
-	as.leaf, as.leafVA = f, va
-	return phys.Table(f), spanEnd(va, 2)
+	return nil
 }
 
 // missing returns how many tables must be made before va has a PT.
 func (as *AddressSpace) missing(va VirtAddr) int {
-	t := as.mem.Phys.Table(as.root)
+	_, level := as.descend(va)
+	return level - 1
+}
+
+// descend goes down from the root towards va's PT, as far as there are tables,
+// and returns the last one and its level.
+//
+//	root ─► PML4[Index(4)] ─► PDPT[Index(3)] ─► PD[Index(2)] ─► PT[Index(1)]
+func (as *AddressSpace) descend(va VirtAddr) (*Table, int) {
+	if as.leaf != nil && va>>leafShift == as.leafVA>>leafShift {
+		return as.leaf, 1
+	}
+	phys := &as.mem.Phys
+	t := phys.Table(as.root)
 	for level := topLevel; level > 1; level-- {
 		e := t[va.Index(level)]
 		if !e.Present() {
-			return level - 1
+			return t, level
 		}
-		t = as.mem.Phys.Table(e.Frame())
+		t = phys.Table(e.Frame())
 	}
-	return 0
+	as.leaf, as.leafVA = t, va
+	return t, 1
 }
 
 // table returns the PT that covers va and makes the tables on the way, whose
@@ -383,7 +374,7 @@ func (as *AddressSpace) pruneTable(t *Table, level int, va, end, floor, ceil Vir
 			}
 			if base := next - span(level); base >= floor && next <= ceil {
 				t[va.Index(level)] = 0
-				as.leaf = 0
+				as.leaf = nil
 				as.freedTable(e.Frame(), base, level-1)
 				as.changed(va) // the processor caches upper entries too
 				as.release(e.Frame())

@@ -26,9 +26,6 @@ func (as *AddressSpace) Range(va VirtAddr, n int) *UserRange {
 // Len returns the number of bytes left.
 func (u *UserRange) Len() int { return u.n }
 
-// Addr returns the address of the first byte left.
-func (u *UserRange) Addr() VirtAddr { return u.va }
-
 // Read copies from the user's memory to p.  It returns how many bytes it
 // copied, also with an error; io.EOF when none are left.
 func (u *UserRange) Read(p []byte) (int, error) {
@@ -55,20 +52,6 @@ func (u *UserRange) Write(p []byte) (int, error) {
 		err = io.ErrShortWrite
 	}
 	return n, err
-}
-
-// Zero writes zeroes to all that is left.
-func (u *UserRange) Zero() error {
-	for u.n > 0 {
-		b, err := u.bytes(FaultWrite)
-		if err != nil {
-			return err
-		}
-		n := min(len(b), u.n)
-		clear(b[:n])
-		u.skip(n)
-	}
-	return nil
 }
 
 func (u *UserRange) skip(n int) {
@@ -153,12 +136,6 @@ func (as *AddressSpace) CopyOut(va VirtAddr, src []byte) error {
 	}
 	_, err := as.copyOut(va, src)
 	return err
-}
-
-// Zero writes n zero bytes to user memory; it fails as CopyOut does.
-func (as *AddressSpace) Zero(va VirtAddr, n int) error {
-	u := UserRange{as, va, n}
-	return u.Zero()
 }
 
 // CopyInString returns the string at va, which ends before a zero byte.  It

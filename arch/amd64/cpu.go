@@ -31,7 +31,6 @@ func WriteMSR(msr uint32, val uint64)
 // ReadCR0 to WriteCR4 access the control registers (SDM 3A §2.5).
 func ReadCR0() uint64
 func WriteCR0(val uint64)
-func ReadCR2() uint64
 func ReadCR3() uint64
 func WriteCR3(val uint64)
 func ReadCR4() uint64

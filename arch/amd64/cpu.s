@@ -81,12 +81,6 @@ TEXT ·WriteCR0(SB), NOSPLIT, $0-8
 	MOVQ	AX, CR0
 	RET
 
-// func ReadCR2() uint64
-TEXT ·ReadCR2(SB), NOSPLIT, $0-8
-	MOVQ	CR2, AX
-	MOVQ	AX, ret+0(FP)
-	RET
-
 // func ReadCR3() uint64
 TEXT ·ReadCR3(SB), NOSPLIT, $0-8
 	MOVQ	CR3, AX

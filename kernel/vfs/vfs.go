@@ -55,9 +55,8 @@ type Caller interface {
 	Session() int              // session, for the controlling terminal
 	Signal(sig int)            // send sig to the caller itself
 	SignalGroup(pgid, sig int) // send sig to every process of a group
-	Umask() uint32
-	Budget() *mm.Budget // what the caller makes the kernel allocate is charged here
-	Now() int64         // wall time, nanoseconds since the epoch
+	Budget() *mm.Budget        // what the caller makes the kernel allocate is charged here
+	Now() int64                // wall time, nanoseconds since the epoch
 }
 
 // Stat describes a file: see stat(2).

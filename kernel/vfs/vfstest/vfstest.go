@@ -64,7 +64,6 @@ func (c *Caller) Group() int                { return c.Grp }
 func (c *Caller) Session() int              { return c.Sess }
 func (c *Caller) Signal(sig int)            { c.Signals = append(c.Signals, sig) }
 func (c *Caller) SignalGroup(pgid, sig int) { c.Signals = append(c.Signals, -pgid, sig) }
-func (c *Caller) Umask() uint32             { return 0o022 }
 func (c *Caller) Budget() *mm.Budget        { return c.Bytes }
 func (c *Caller) Now() int64                { return c.Time }
 
