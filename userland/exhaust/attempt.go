@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"yolk/userland/kit"
+	"yolk/userland/procfs"
 	"yolk/userland/sys"
 )
 
@@ -24,6 +25,7 @@ const (
 	wordCount = 0
 	wordErrno = 8
 	wordDone  = 16
+	wordBegin = 24
 )
 
 // patience is how long an attacker may take, in nanoseconds.
@@ -42,6 +44,9 @@ func (k *attack) strike(limit int) *attempt {
 	if err == nil && pid == 0 {
 		sys.Setpgid(0, 0)
 		sys.Close(w)
+		for a.get(wordBegin) == 0 {
+			sys.Sleep(1e6)
+		}
 		k.run(a)
 		a.hold()
 		sys.Exit(0)
@@ -52,6 +57,8 @@ func (k *attack) strike(limit int) *attempt {
 		return failed()
 	}
 	sys.Setpgid(pid, pid)
+	own()
+	a.set(wordBegin, 1)
 	if a.watch(pid); k.flags&takesFrames == 0 && !a.killed && a.ended == 0 {
 		a.witness = witness()
 	}
@@ -67,6 +74,17 @@ func (k *attack) strike(limit int) *attempt {
 
 // failed is an attempt that could not even begin.
 func failed() *attempt { return &attempt{ended: 1 << 8, board: make([]byte, 64)} }
+
+// own writes to each page that is shared with the attacker, and nobody else,
+// since the fork: when the attack is on, there may be no frame left to copy it to.
+func own() {
+	table, _ := procfs.ReadPageTable(0)
+	for _, e := range table.Entries {
+		if e.Has('C') && e.Refs == 2 {
+			sys.Poke(uintptr(e.Addr), sys.Peek(uintptr(e.Addr)))
+		}
+	}
+}
 
 // watch waits until the attacker is done or has ended.
 func (a *attempt) watch(pid int) {
