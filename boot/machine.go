@@ -11,7 +11,7 @@ import (
 	"github.com/usbarmory/tamago/soc/intel/rtc"
 
 	"yolk/arch/amd64"
-	"yolk/boot/wire"
+	"yolk/kernel/dev"
 	"yolk/mm"
 )
 
@@ -72,7 +72,7 @@ func (m *machine) Log(line string) { logString(line + "\n") }
 // PowerOff implements kernel.Machine: the status goes to the host in an EXIT
 // frame, the last one (qemu/PROTOCOL.md).
 func (m *machine) PowerOff(status uint32) {
-	frame := binary.LittleEndian.AppendUint32([]byte{wire.Exit, 4, 0}, status)
+	frame := binary.LittleEndian.AppendUint32([]byte{dev.FrameExit, 4, 0}, status)
 	amd64.OutBytes(portChannel, &frame[0], len(frame))
 	powerOff(exitNormal)
 }

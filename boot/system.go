@@ -13,7 +13,6 @@ import (
 
 	"yolk/arch/amd64"
 	"yolk/boot/params"
-	"yolk/boot/wire"
 	"yolk/kernel"
 	"yolk/kernel/abi"
 	"yolk/kernel/dev"
@@ -36,7 +35,7 @@ type system struct {
 	params  *params.Params
 	console *tty.TTY
 	port    *uart.UART // the console's
-	channel *wire.Channel
+	wire    *dev.Wire
 }
 
 // newSystem unpacks the initrd and makes /dev, /proc and /tmp.
@@ -122,11 +121,7 @@ func (s *system) deviceEntries() []dev.Entry {
 		dev.Entry{Name: "console", Major: 5, Minor: 1, Perm: 0o600, Device: s.console},
 		dev.Entry{Name: "tty", Major: 5, Minor: 0, Perm: 0o666, Device: tty.Controlling{Terminals: []*tty.TTY{s.console}}},
 		dev.Exit(s.kernel.PowerOff))
-	for i := range 3 {
-		var ch *dev.Channel
-		ch = dev.NewChannel(s.channel.Stream(i, func() { ch.Changed() }))
-		entries = append(entries, ch.Entry(i))
-	}
+	entries = append(entries, s.wire.Entries()...)
 	if s.params.Crash == "device" {
 		entries = append(entries, dev.Trigger("crash", 241, crash))
 	}
@@ -147,10 +142,10 @@ func (s *system) startConsole() {
 
 // startChannel makes COM2 and the debug console 0xeb the program channel.
 func (s *system) startChannel() {
-	s.channel = wire.New(
+	s.wire = dev.NewWire(
 		func(frame []byte) { amd64.OutBytes(portChannel, &frame[0], len(frame)) },
 		func(rows, cols uint16) { s.console.SetSize(abi.Winsize{Rows: rows, Cols: cols}) })
-	s.listen(&uart.UART{Index: 2, Base: 0x2f8}, lineChannel, s.channel.Receive)
+	s.listen(&uart.UART{Index: 2, Base: 0x2f8}, lineChannel, s.wire.Receive)
 }
 
 // listen passes what a UART receives to input, under the kernel lock.
@@ -212,7 +207,7 @@ func (s *system) start() error {
 	if len(argv) == 1 {
 		s.banner()
 	}
-	s.channel.Send(wire.Ready, nil)
+	s.wire.Send(dev.FrameReady, nil)
 	return s.kernel.Start("/bin/init", argv, env, files, s.names)
 }
 

@@ -20,7 +20,7 @@ type layer struct {
 // a directory that none names is not allowed.  Tests may import what they like.
 var layers = []layer{
 	// Leaves.
-	{dirs: []string{"kernel/trace", "kernel/abi", "kernel/elf", "boot/wire"}},
+	{dirs: []string{"kernel/trace", "kernel/abi", "kernel/elf"}},
 	{dirs: []string{"boot/params"}, ours: []string{"kernel/trace"}},
 	{dirs: []string{"arch/amd64"}},
 

@@ -7,46 +7,33 @@ import (
 	"yolk/kernel/vfs"
 )
 
-// Port is the machine's side of a byte channel.  Neither method sleeps.
-type Port interface {
-	// Read moves bytes that have arrived to b; 0 when there are none, and eof
-	// when there will be none.
-	Read(b []byte) (n int, eof bool)
-	// Write takes as many bytes of b as there is room for; broken says that
-	// nobody will ever read them.
-	Write(b []byte) (n int, broken bool)
-	// Ready reports whether Read would deliver bytes or eof, and whether
-	// Write would take any or say that the port is broken.
-	Ready() (read, write bool)
+// channel is a clean stream of bytes to or from the host, one of a Wire's, and a
+// vfs.Device.
+type channel struct {
+	wire   *Wire
+	n      int
+	queue  vfs.Queue // woken when bytes, their end or room has arrived
+	credit uint32    // bytes that the host has room for
+	broken bool      // nobody there will ever read
 }
 
-// Channel is a clean stream of bytes to or from the host, and a vfs.Device.
-type Channel struct {
-	port  Port
-	queue vfs.Queue
+// Entries returns the wire's channels as /dev/channel0 to /dev/channel2.
+func (w *Wire) Entries() (list []Entry) {
+	for i := range w.channels {
+		list = append(list, Entry{"channel" + strconv.Itoa(i), 240, uint32(i), 0o666, &w.channels[i]})
+	}
+	return list
 }
-
-// NewChannel returns the channel over port.
-func NewChannel(port Port) *Channel { return &Channel{port: port} }
-
-// Entry returns the channel as device number n, /dev/channelN.
-func (ch *Channel) Entry(n int) Entry {
-	return Entry{"channel" + strconv.Itoa(n), 240, uint32(n), 0o666, ch}
-}
-
-// Changed tells the channel, under the kernel lock, that bytes, their end or
-// room has arrived.
-func (ch *Channel) Changed() { ch.queue.WakeAll() }
 
 // Open implements vfs.Device.
-func (ch *Channel) Open(_ vfs.Caller, node vfs.Node, _ int) (vfs.Handle, error) {
+func (ch *channel) Open(_ vfs.Caller, node vfs.Node, _ int) (vfs.Handle, error) {
 	return &stream{ch: ch, node: node}, nil
 }
 
 // stream is an open channel.
 type stream struct {
 	vfs.Stream
-	ch       *Channel
+	ch       *channel
 	node     vfs.Node
 	nonblock bool
 	buf      [512]byte
@@ -67,7 +54,7 @@ func (h *stream) Read(c vfs.Caller, dst vfs.Sink, _ int64) (int, error) {
 		return 0, nil
 	}
 	for {
-		n, eof := h.ch.port.Read(h.buf[:min(len(h.buf), dst.Len())])
+		n, eof := h.ch.read(h.buf[:min(len(h.buf), dst.Len())])
 		if n > 0 {
 			return dst.Write(h.buf[:n])
 		}
@@ -80,10 +67,10 @@ func (h *stream) Read(c vfs.Caller, dst vfs.Sink, _ int64) (int, error) {
 	}
 }
 
-// Write waits until the port has taken all of src.
+// Write waits until the host has taken all of src.
 func (h *stream) Write(c vfs.Caller, src vfs.Source, _ int64) (done int, err error) {
 	for src.Len() > 0 && err == nil {
-		if _, room := h.ch.port.Ready(); !room {
+		if _, room := h.ch.ready(); !room {
 			if err := h.wait(c); err != nil {
 				return done, err
 			}
@@ -92,7 +79,7 @@ func (h *stream) Write(c vfs.Caller, src vfs.Source, _ int64) (done int, err err
 		var n int
 		n, err = src.Read(h.buf[:min(len(h.buf), src.Len())])
 		for b := h.buf[:n]; len(b) > 0; {
-			took, broken := h.ch.port.Write(b)
+			took, broken := h.ch.write(b)
 			b, done = b[took:], done+took
 			if broken {
 				c.Signal(abi.SIGPIPE)
@@ -118,7 +105,7 @@ func (h *stream) wait(c vfs.Caller) error {
 
 // Poll implements vfs.Poller.
 func (h *stream) Poll() (events int, q *vfs.Queue) {
-	read, write := h.ch.port.Ready()
+	read, write := h.ch.ready()
 	if read {
 		events |= abi.POLLIN | abi.POLLRDNORM
 	}

@@ -90,35 +90,24 @@ func TestExit(t *testing.T) {
 	}
 }
 
-// port is a Port with buffers.
-type port struct {
-	in   []byte
-	eof  bool
-	out  []byte
-	room int
-	gone bool // nobody reads any more
+// outputOf returns the payloads of the frames that a channel sent.
+func (h *wireHost) outputOf(n byte) (all []byte) {
+	for _, f := range h.sent {
+		if f[0] == n {
+			all = append(all, f[headerSize:]...)
+		}
+	}
+	return all
 }
-
-func (p *port) Read(b []byte) (int, bool) {
-	n := copy(b, p.in)
-	p.in = p.in[n:]
-	return n, p.eof && len(p.in) == 0
-}
-
-func (p *port) Write(b []byte) (int, bool) {
-	n := min(len(b), p.room)
-	p.out, p.room = append(p.out, b[:n]...), p.room-n
-	return n, p.gone
-}
-
-func (p *port) Ready() (bool, bool) { return len(p.in) > 0 || p.eof, p.room > 0 || p.gone }
 
 func TestChannel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lock sync.Mutex
-		p := &port{}
-		ch := NewChannel(p)
-		h := devices(t, []Entry{ch.Entry(3)})("channel3")
+		p, w, channels := newWireHost()
+		open := devices(t, w.Entries())
+		stdin, stdout := open("channel0"), open("channel1")
+		channels[1].credit = 0
+		room := func(n byte) { w.Receive(frame(hostCredit, 1, n, 0, 0, 0)) }
 		c := vfstest.New(&lock, 1)
 		lock.Lock()
 		defer lock.Unlock()
@@ -139,54 +128,52 @@ func TestChannel(t *testing.T) {
 		}
 		read := func() {
 			sink := &vfstest.Sink{Room: 1000}
-			_, err = h.Read(c, sink, 0)
+			_, err = stdin.Read(c, sink, 0)
 			got = append(got, sink.Data...)
 			got = append(got, '|')
 		}
 		start(read)
-		p.in = []byte("\x00\xffdata")
-		ch.Changed()
+		w.Receive(frame(hostStdin, []byte("\x00\xffdata")...))
 		others()
-		p.eof = true
+		stdin.(vfs.Blocker).SetNonblock(true)
+		if _, err := stdin.Read(c, &vfstest.Sink{Room: 1}, 0); err != vfs.ErrAgain {
+			t.Errorf("no bytes: %v", err)
+		}
+		w.Receive(frame(hostEOF))
 		start(read)
 		if string(got) != "\x00\xffdata||" || err != nil {
 			t.Errorf("read %q, %v", got, err)
 		}
 		in := bytes.Repeat([]byte("0123456789"), 200)
 		wrote := 0
-		start(func() { wrote, err = h.Write(c, &vfstest.Source{Data: in}, 0) })
+		start(func() { wrote, err = stdout.Write(c, &vfstest.Source{Data: in}, 0) })
 		for range 20 {
-			p.room = 111
-			ch.Changed()
+			room(111)
 			others()
 		}
-		if wrote != len(in) || !bytes.Equal(p.out, in) || err != nil {
+		if out := p.outputOf(1); wrote != len(in) || !bytes.Equal(out, in) || err != nil {
 			t.Errorf("wrote %d of %d bytes, %v", wrote, len(in), err)
 		}
-		start(func() { wrote, err = h.Write(c, &vfstest.Source{Data: in}, 0) })
-		p.room = 50
-		ch.Changed()
+		start(func() { wrote, err = stdout.Write(c, &vfstest.Source{Data: in}, 0) })
+		room(50)
 		others()
 		c.Interrupt()
 		if others(); err != vfs.ErrInterrupted {
 			t.Errorf("interrupted: %d, %v", wrote, err)
 		}
-		if n := len(p.out) - len(in); wrote != n {
+		if n := len(p.outputOf(1)) - len(in); wrote != n {
 			t.Errorf("interrupted after %d bytes, but said %d", n, wrote)
 		}
-		h.(vfs.Blocker).SetNonblock(true)
-		p.room, p.eof = 0, false
-		if _, err := h.Write(c, &vfstest.Source{Data: in}, 0); err != vfs.ErrAgain {
+		stdout.(vfs.Blocker).SetNonblock(true)
+		channels[1].credit = 0
+		if _, err := stdout.Write(c, &vfstest.Source{Data: in}, 0); err != vfs.ErrAgain {
 			t.Errorf("no room: %v", err)
 		}
-		if _, err := h.Read(c, &vfstest.Sink{Room: 1}, 0); err != vfs.ErrAgain {
-			t.Errorf("no bytes: %v", err)
-		}
-		if events, _ := h.(vfs.Poller).Poll(); events != 0 {
+		if events, _ := stdout.(vfs.Poller).Poll(); events != 0 {
 			t.Errorf("poll %#x", events)
 		}
-		p.gone = true
-		if _, err := h.Write(c, &vfstest.Source{Data: in}, 0); err != vfs.ErrPipe || len(c.Signals) != 1 || c.Signals[0] != abi.SIGPIPE {
+		w.Receive(frame(hostBroken, 1))
+		if _, err := stdout.Write(c, &vfstest.Source{Data: in}, 0); err != vfs.ErrPipe || len(c.Signals) != 1 || c.Signals[0] != abi.SIGPIPE {
 			t.Errorf("nobody reads: %v, signals %v", err, c.Signals)
 		}
 	})

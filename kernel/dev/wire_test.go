@@ -1,4 +1,4 @@
-package wire
+package dev
 
 import (
 	"bytes"
@@ -7,20 +7,25 @@ import (
 	"testing"
 )
 
-type host struct {
+// wireHost is the other end of a wire.
+type wireHost struct {
 	sent [][]byte
 	size [2]uint16
-	told [3]int
+	told [3]counter // wake-ups by channel
 }
 
-func newHost() (*host, *Channel, [3]*Stream) {
-	h := &host{}
-	c := New(func(f []byte) { h.sent = append(h.sent, f) }, func(r, w uint16) { h.size = [2]uint16{r, w} })
-	var s [3]*Stream
-	for i := range s {
-		s[i] = c.Stream(i, func() { h.told[i]++ })
+// counter is a sleeper that counts how often it is woken.
+type counter int
+
+func (c *counter) Wake() { *c++ }
+
+func newWireHost() (*wireHost, *Wire, *[3]channel) {
+	h := &wireHost{}
+	w := NewWire(func(f []byte) { h.sent = append(h.sent, f) }, func(r, c uint16) { h.size = [2]uint16{r, c} })
+	for i := range h.told {
+		w.channels[i].queue.Join(&h.told[i])
 	}
-	return h, c, s
+	return h, w, &w.channels
 }
 
 func frame(kind byte, payload ...byte) []byte {
@@ -28,21 +33,21 @@ func frame(kind byte, payload ...byte) []byte {
 }
 
 func TestHostIsSilentUntilInputIsAskedFor(t *testing.T) {
-	h, _, s := newHost()
-	s[1].Write([]byte("x"))
-	if len(h.sent) != 1 || h.sent[0][0] != Stdout {
+	h, _, s := newWireHost()
+	s[1].write([]byte("x"))
+	if len(h.sent) != 1 || h.sent[0][0] != 1 {
 		t.Fatalf("sent %x before anybody read", h.sent)
 	}
-	s[0].Ready()
-	s[0].Ready()
-	if want := frame(Credit, 0, 0x10, 0, 0); len(h.sent) != 2 || !bytes.Equal(h.sent[1], want) {
+	s[0].ready()
+	s[0].ready()
+	if want := frame(frameCredit, 0, 0x10, 0, 0); len(h.sent) != 2 || !bytes.Equal(h.sent[1], want) {
 		t.Errorf("after two polls sent %x, want one credit %x", h.sent[1:], want)
 	}
 }
 
 func TestInputArrivesInOrderAndCreditGoesBack(t *testing.T) {
-	h, c, s := newHost()
-	s[0].Ready()
+	h, c, s := newWireHost()
+	s[0].ready()
 	want := make([]byte, inputWindow)
 	for i := range want {
 		want[i] = byte(i * 7)
@@ -57,7 +62,7 @@ func TestInputArrivesInOrderAndCreditGoesBack(t *testing.T) {
 	var got []byte
 	buf := make([]byte, 100)
 	for {
-		n, eof := s[0].Read(buf)
+		n, eof := s[0].read(buf)
 		if n == 0 {
 			if eof {
 				t.Fatal("end of input before EOF")
@@ -77,15 +82,15 @@ func TestInputArrivesInOrderAndCreditGoesBack(t *testing.T) {
 		t.Errorf("credit in all %d for %d bytes read", credit, in)
 	}
 	c.Receive(frame(hostEOF))
-	if n, eof := s[0].Read(buf); n != 0 || !eof {
+	if n, eof := s[0].read(buf); n != 0 || !eof {
 		t.Errorf("after EOF: %d, %v", n, eof)
 	}
 }
 
 func TestOutputStopsWithoutCredit(t *testing.T) {
-	h, c, s := newHost()
+	h, c, s := newWireHost()
 	big := make([]byte, outputCredit+10)
-	n, broken := s[1].Write(big)
+	n, broken := s[1].write(big)
 	if n != outputCredit || broken {
 		t.Fatalf("took %d of %d bytes, broken %v", n, len(big), broken)
 	}
@@ -94,31 +99,31 @@ func TestOutputStopsWithoutCredit(t *testing.T) {
 			t.Fatalf("a frame of %d bytes", len(f))
 		}
 	}
-	if _, w := s[1].Ready(); w {
+	if _, w := s[1].ready(); w {
 		t.Error("writable without credit")
 	}
-	if _, w := s[2].Ready(); !w {
+	if _, w := s[2].ready(); !w {
 		t.Error("standard error waits for standard output's credit")
 	}
 	c.Receive(frame(hostCredit, 1, 10, 0, 0, 0))
-	if n, _ := s[1].Write(big[n:]); n != 10 || h.told[1] != 1 {
+	if n, _ := s[1].write(big[n:]); n != 10 || h.told[1] != 1 {
 		t.Errorf("with credit for 10: took %d, told %d times", n, h.told[1])
 	}
 }
 
 func TestBrokenStreamTellsItsWriter(t *testing.T) {
-	h, c, s := newHost()
+	h, c, s := newWireHost()
 	c.Receive(frame(hostBroken, 2))
-	if n, broken := s[2].Write([]byte("x")); n != 0 || !broken || h.told[2] != 1 {
+	if n, broken := s[2].write([]byte("x")); n != 0 || !broken || h.told[2] != 1 {
 		t.Errorf("write after BROKEN: %d, %v, told %d times", n, broken, h.told[2])
 	}
-	if _, w := s[2].Ready(); !w {
+	if _, w := s[2].ready(); !w {
 		t.Error("a broken stream must not keep its poller waiting")
 	}
 }
 
 func TestStrangeFramesAreSkipped(t *testing.T) {
-	h, c, s := newHost()
+	h, c, s := newWireHost()
 	c.Receive(frame(0x77, make([]byte, 3000)...))
 	c.Receive(frame(hostCredit, 0, 1, 0, 0, 0)) // no such stream
 	c.Receive(frame(hostCredit, 3, 1, 0, 0, 0))
@@ -127,7 +132,7 @@ func TestStrangeFramesAreSkipped(t *testing.T) {
 	if h.size != [2]uint16{50, 132} {
 		t.Errorf("size %v: the frame after strange ones was not understood", h.size)
 	}
-	if n, _ := s[1].Write(make([]byte, outputCredit+1)); n != outputCredit {
+	if n, _ := s[1].write(make([]byte, outputCredit+1)); n != outputCredit {
 		t.Errorf("credit for stream 0 or 3 reached stream 1: %d", n)
 	}
 }
