@@ -138,13 +138,13 @@ var guests = map[string]func(*guest){
 		g.ready()
 		g.finish(0)
 	},
-	"long-run": func(g *guest) { // computes for long; its heart beats
+	"long-run":   func(g *guest) { g.ready(); g.live(func() {}) }, // computes for long; its heart beats
+	"on-stdout":  func(g *guest) { g.ready(); g.live(func() { g.frame(frameStdout, '.') }) },
+	"on-console": func(g *guest) { g.ready(); g.live(func() { io.WriteString(g.com1, ".") }) },
+	"on-log":     func(g *guest) { g.ready(); g.live(func() { io.WriteString(g.log, ".") }) },
+	"on-trace": func(g *guest) {
 		g.ready()
-		for range 20 {
-			g.frame(frameBeat)
-			time.Sleep(50 * time.Millisecond)
-		}
-		g.finish(0)
+		g.live(func() { g.trace.Write((&trace.Event{Kind: trace.Exit}).AppendBinary(nil)) })
 	},
 	"bad-type":   func(g *guest) { g.ready(); g.frame(0x77); g.idle() },
 	"bad-length": func(g *guest) { g.ready(); g.frame(frameExit, 1); g.idle() },
@@ -158,6 +158,16 @@ var guests = map[string]func(*guest){
 	"resize":     (*guest).playResize,
 	"both":       func(g *guest) { g.ready(); g.say(); g.finish(0) },
 	"babble":     func(g *guest) { g.ready(); g.babble() },
+}
+
+// live goes on for a second, in which the heart beats and words come.
+func (g *guest) live(say func()) {
+	for range 20 {
+		g.frame(frameBeat)
+		say()
+		time.Sleep(50 * time.Millisecond)
+	}
+	g.finish(0)
 }
 
 // say writes to both output streams.

@@ -1,6 +1,9 @@
 package qemu
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // End is the way in which a machine ended.
 type End int
@@ -11,7 +14,7 @@ const (
 	Stopped               // the user ended it
 	BootFailed            // the kernel could not boot
 	Panicked              // the kernel panicked, or broke the protocol
-	Hung                  // the kernel's heartbeat has stopped
+	Hung                  // the kernel's heartbeat has stopped, or the guest was silent for longer than it may be
 	Failed                // QEMU itself failed
 )
 
@@ -63,12 +66,13 @@ func (r Result) ExitCode() int {
 
 // outcome is what is known of a machine once QEMU has ended.
 type outcome struct {
-	stopped   error   // why we ended QEMU: errStopped, errHung or a breach of the protocol; nil if it ended by itself
-	code      int     // QEMU's exit status; -1 if a signal ended it
-	ready     bool    // READY was seen
-	exit      *uint32 // the EXIT frame's wait status
-	qemuSays  string  // the last line on QEMU's stderr
-	heartless string  // how long the heart has stood still
+	stopped   error         // why we ended QEMU: errStopped, errHung, errSilent or a breach of the protocol; nil if it ended by itself
+	code      int           // QEMU's exit status; -1 if a signal ended it
+	ready     bool          // READY was seen
+	exit      *uint32       // the EXIT frame's wait status
+	qemuSays  string        // the last line on QEMU's stderr
+	heartless time.Duration // how long the heart may stand still
+	silent    time.Duration // how long the guest may be silent
 }
 
 // judge turns an outcome into a result.
@@ -76,6 +80,7 @@ type outcome struct {
 //	we ended it      QEMU's status   READY   EXIT    →
 //	user                                             Stopped
 //	no heartbeat                                     Hung
+//	silence                                          Hung
 //	breach                                           Panicked
 //	                 33                      yes     Finished
 //	                 33                      no      Panicked
@@ -89,7 +94,9 @@ func (o *outcome) judge() Result {
 	case o.stopped == errStopped:
 		return Result{End: Stopped, Why: "stopped"}
 	case o.stopped == errHung:
-		return Result{End: Hung, Why: "no progress: the kernel's heartbeat has stopped for " + o.heartless}
+		return Result{End: Hung, Why: "no progress: the kernel's heartbeat has stopped for " + o.heartless.String()}
+	case o.stopped == errSilent:
+		return Result{End: Hung, Why: "no progress: the kernel is alive, but nothing has come from the guest for " + o.silent.String()}
 	case o.stopped != nil:
 		return Result{End: Panicked, Why: "the kernel broke the protocol: " + o.stopped.Error()}
 	}

@@ -31,7 +31,8 @@ type IO struct {
 	Log        io.Writer          // the kernel's log and what QEMU itself says
 	Trace      func(*trace.Event) // called for every event, in order
 	Resized    <-chan Size        // new sizes of the terminal
-	Patience   time.Duration      // 0 is DefaultPatience, negative waits for ever
+	Patience   time.Duration      // with the heartbeat; 0 is DefaultPatience, negative waits for ever
+	Silence    time.Duration      // how long the guest may say nothing while its heart beats; 0 is for ever
 }
 
 // ErrQuit, from the console's reader, ends the machine.
@@ -40,6 +41,7 @@ var ErrQuit = errors.New("quit")
 var (
 	errStopped = errors.New("stopped")
 	errHung    = errors.New("no heartbeat")
+	errSilent  = errors.New("nothing but heartbeats")
 )
 
 // Run boots the machine with the given QEMU and returns when it has ended and
@@ -63,7 +65,7 @@ func run(ctx context.Context, qemu string, cfg *Config, streams *IO, make makeLi
 	}
 	s := newSession(streams, links)
 	if cfg.GDB != 0 {
-		s.patience = -1
+		s.heart.patience, s.voice.patience = 0, 0
 	}
 	runtime.LockOSThread() // QEMU dies with the thread that started it (childAttr)
 	defer runtime.UnlockOSThread()
@@ -82,12 +84,12 @@ func run(ctx context.Context, qemu string, cfg *Config, streams *IO, make makeLi
 type session struct {
 	*IO
 	links    *links
-	patience time.Duration
 	log      *lockedWriter // the kernel and QEMU both write to it
 	qemuSays *lastLine
 
 	stop  chan error   // the first reason to end QEMU
-	pulse atomic.Bool  // the heart has beaten since the watch last looked
+	heart vital        // the kernel's beat
+	voice vital        // whatever else comes from the guest
 	stuck atomic.Int32 // deliveries under way: while the host does not take them, the guest may wait
 	ready atomic.Bool
 	up    chan struct{} // closed at READY
@@ -103,14 +105,15 @@ type session struct {
 
 func newSession(streams *IO, links *links) *session {
 	s := &session{
-		IO: streams, links: links, patience: streams.Patience,
+		IO: streams, links: links,
 		log:  &lockedWriter{w: orDiscard(streams.Log)},
 		stop: make(chan error, 1),
 		up:   make(chan struct{}),
 	}
 	s.qemuSays = &lastLine{w: s.log}
-	if s.patience == 0 {
-		s.patience = DefaultPatience
+	s.heart.patience, s.voice.patience = streams.Patience, streams.Silence
+	if s.heart.patience == 0 {
+		s.heart.patience = DefaultPatience
 	}
 	s.input.cond.L = &s.input.mu
 	for i := range s.output {
@@ -148,7 +151,7 @@ func (s *session) attend(ctx context.Context, cmd *exec.Cmd) Result {
 	}
 	o := outcome{
 		stopped: reason, code: exitCode(cmd, waitErr), ready: s.ready.Load(), exit: s.exit.Load(),
-		qemuSays: s.qemuSays.String(), heartless: s.patience.String(),
+		qemuSays: s.qemuSays.String(), heartless: s.heart.patience, silent: s.voice.patience,
 	}
 	return o.judge()
 }
@@ -197,19 +200,43 @@ func (s *session) end(reason error) {
 	}
 }
 
-// watch returns when QEMU has ended (nil) or must be ended, and why.
+// A vital is a sign of life that must not stay away for too long.
 //
 // WHY ticks are counted and not time: a host that was suspended, or a yolk
 // that was stopped, comes back to one late tick and not to a lost minute.
-func (s *session) watch(ctx context.Context, done <-chan struct{}) error {
-	const ticks = 60
-	var tick <-chan time.Time
-	if s.patience > 0 {
-		t := time.NewTicker(s.patience / ticks)
-		defer t.Stop()
-		tick = t.C
+type vital struct {
+	patience time.Duration // 0 or less: for ever
+	seen     atomic.Bool   // since the last tick
+	missed   int           // ticks without it
+}
+
+// ticks is how many make up the patience with a vital.
+const ticks = 60
+
+// ticker returns what ticks for v; nil for one that may stay away for ever.
+func (v *vital) ticker() (tick <-chan time.Time, stop func()) {
+	if v.patience <= 0 {
+		return nil, func() {}
 	}
-	silent := 0
+	t := time.NewTicker(v.patience / ticks)
+	return t.C, t.Stop
+}
+
+// lost is called at each tick, and reports whether v has stayed away too long;
+// excused says that it is not the guest's fault.
+func (v *vital) lost(excused bool) bool {
+	if v.missed++; v.seen.Swap(false) || excused {
+		v.missed = 0
+	}
+	return v.missed == ticks
+}
+
+// watch returns when QEMU has ended (nil) or must be ended, and why.
+func (s *session) watch(ctx context.Context, done <-chan struct{}) error {
+	beat, stopBeat := s.heart.ticker()
+	defer stopBeat()
+	word, stopWord := s.voice.ticker()
+	defer stopWord()
 	for {
 		select {
 		case <-done:
@@ -218,11 +245,13 @@ func (s *session) watch(ctx context.Context, done <-chan struct{}) error {
 			return errStopped
 		case err := <-s.stop:
 			return err
-		case <-tick:
-			if s.pulse.Swap(false) || s.stuck.Load() > 0 {
-				silent = 0
-			} else if silent++; silent == ticks {
+		case <-beat:
+			if s.heart.lost(s.stuck.Load() > 0) {
 				return errHung
+			}
+		case <-word:
+			if s.voice.lost(s.stuck.Load() > 0) {
+				return errSilent
 			}
 		}
 	}
@@ -230,8 +259,9 @@ func (s *session) watch(ctx context.Context, done <-chan struct{}) error {
 
 // heard notes bytes from the guest; during boot they count as a heartbeat.
 func (s *session) heard() {
+	s.voice.seen.Store(true)
 	if !s.ready.Load() {
-		s.pulse.Store(true)
+		s.heart.seen.Store(true)
 	}
 }
 
@@ -282,7 +312,6 @@ func (s *session) readFrames(r io.Reader) {
 	for {
 		kind, payload, err := readFrame(in, buf)
 		if err == nil {
-			s.heard()
 			err = s.frame(kind, payload)
 		}
 		if err == nil {
@@ -298,11 +327,14 @@ func (s *session) readFrames(r io.Reader) {
 
 // frame acts on one frame.
 func (s *session) frame(kind byte, payload []byte) error {
+	if kind == frameBeat {
+		s.heart.seen.Store(true)
+		return nil
+	}
+	s.heard()
 	switch kind {
-	case frameBeat:
-		s.pulse.Store(true)
 	case frameReady:
-		s.pulse.Store(true)
+		s.heart.seen.Store(true)
 		if s.ready.Swap(true) {
 			return errors.New("a second READY")
 		}

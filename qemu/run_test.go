@@ -72,12 +72,33 @@ func TestProgress(t *testing.T) {
 	for _, c := range []struct {
 		guest string
 		end   End
+		why   string
 	}{
-		{"hung", Hung}, {"hung-boot", Hung}, {"chatter", Hung}, {"slow-boot", Finished}, {"long-run", Finished},
+		{"hung", Hung, "heartbeat has stopped for 600ms"}, {"hung-boot", Hung, "heartbeat"}, {"chatter", Hung, "heartbeat"},
+		{"slow-boot", Finished, ""}, {"long-run", Finished, ""},
 	} {
 		t.Run(c.guest, func(t *testing.T) {
 			t.Parallel()
-			if r := play(t, c.guest, IO{Patience: patience}); r.End != c.end {
+			if r := play(t, c.guest, IO{Patience: patience}); r.End != c.end || !strings.Contains(r.Why, c.why) {
+				t.Errorf("%+v, want end %d, %q", r, c.end, c.why)
+			}
+		})
+	}
+}
+
+// TestSilence: heartbeats alone are no progress where silence is bounded, and
+// anything else that the guest says is.
+func TestSilence(t *testing.T) {
+	for _, c := range []struct {
+		guest string
+		end   End
+	}{
+		{"long-run", Hung}, {"on-stdout", Finished}, {"on-console", Finished}, {"on-log", Finished}, {"on-trace", Finished},
+	} {
+		t.Run(c.guest, func(t *testing.T) {
+			t.Parallel()
+			r := play(t, c.guest, IO{Silence: patience})
+			if r.End != c.end || (c.end == Hung) != strings.Contains(r.Why, "alive, but nothing has come from the guest for 600ms") {
 				t.Errorf("%+v, want end %d", r, c.end)
 			}
 		})

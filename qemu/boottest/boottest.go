@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -71,8 +72,17 @@ type Line struct {
 	Say  string
 }
 
-// patience bounds a boot that beats on but does not end.
-const patience = 10 * time.Minute
+// What ends a boot that will not end by itself.  The runner notices a kernel
+// whose heart has stopped; these notice a program that hangs or runs wild while
+// it beats on.
+//
+// WHY no limit on the time that a boot takes: a slow machine would fail it.  One
+// that makes progress says so now and then: a line, a prompt, an event of the
+// trace.  Programs that work for long print how far they are.
+const (
+	silence = 10 * time.Minute // without a byte from the guest but heartbeats
+	babble  = 256 << 20        // bytes on all channels together
+)
 
 // Run boots the case on the machine and says what is wrong.
 func (c *Case) Run(ctx context.Context, root string, s *System, machine string) error {
@@ -94,17 +104,21 @@ func (c *Case) Run(ctx context.Context, root string, s *System, machine string) 
 		Machine: machine, CPU: c.CPU, Memory: c.Memory, Kernel: s.Kernel, Initrd: initrd, ICount: c.ICount,
 		Params: qemu.Params{Append: c.Append, Program: c.Program, Trace: c.Trace, Size: qemu.Size{Rows: 24, Cols: 80}},
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	got := &record{}
+	got := &record{said: meter{left: babble, over: cancel}}
 	streams := &qemu.IO{
-		Stdin: strings.NewReader(c.Stdin), Stdout: &got.stdout, Stderr: &got.stderr, Log: &got.log,
-		Trace: func(ev *trace.Event) { got.events = append(got.events, *ev) },
+		Stdin: strings.NewReader(c.Stdin), Stdout: got.said.on(&got.stdout), Stderr: got.said.on(&got.stderr),
+		Log: got.said.on(&got.log), ConsoleOut: got.said.on(io.Discard), Silence: silence,
+		Trace: func(ev *trace.Event) {
+			got.said.add(trace.EventSize)
+			got.events = append(got.events, *ev)
+		},
 	}
 	if c.Dialogue != nil {
 		cfg.Params.Terminal = [3]bool{true, true, true}
-		got.console = newConsole(c.Dialogue, cancel)
-		streams.ConsoleIn, streams.ConsoleOut = got.console, got.console
+		got.console = newConsole(c.Dialogue)
+		streams.ConsoleIn, streams.ConsoleOut = got.console, got.said.on(got.console)
 	}
 	got.result = qemu.Run(ctx, s.QEMU, cfg, streams)
 	return c.judge(got)
@@ -146,6 +160,35 @@ type record struct {
 	stdout, stderr, log bytes.Buffer
 	events              []trace.Event
 	console             *console
+	said                meter
+}
+
+// A meter counts what the guest says.
+type meter struct {
+	mu   sync.Mutex
+	left int    // bytes that it may yet say; guarded by mu
+	over func() // called when it has said more
+}
+
+func (m *meter) add(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.left -= n; m.left < 0 {
+		m.over()
+	}
+}
+
+// on returns a writer that counts what it passes on to w.
+func (m *meter) on(w io.Writer) io.Writer { return metered{m, w} }
+
+type metered struct {
+	m *meter
+	w io.Writer
+}
+
+func (t metered) Write(b []byte) (int, error) {
+	t.m.add(len(b))
+	return t.w.Write(b)
 }
 
 // judge holds a boot against the case.
@@ -154,6 +197,9 @@ func (c *Case) judge(got *record) error {
 	fail := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
 	if code := got.result.ExitCode(); code != c.Exit || got.result.End == qemu.Stopped {
 		fail("exit status %d (%s), want %d", code, got.result.Why, c.Exit)
+	}
+	if got.said.left < 0 {
+		fail("the guest said more than %d MiB", babble>>20)
 	}
 	if !matches(c.Why, got.result.Why) {
 		fail("why: %q does not match %q", got.result.Why, c.Why)
@@ -199,19 +245,14 @@ func tail(s string, n int) string { return s[max(0, len(s)-n):] }
 type console struct {
 	mu      sync.Mutex
 	cond    sync.Cond
-	script  []Line      // what is still to come; guarded by mu
-	heard   []byte      // since the last line; guarded by mu
-	answers []byte      // typed and not yet read; guarded by mu
-	timer   *time.Timer // ends the machine when the guest is silent
+	script  []Line // what is still to come; guarded by mu
+	heard   []byte // since the last line; guarded by mu
+	answers []byte // typed and not yet read; guarded by mu
 }
 
-// silence is how long a dialogue may wait for the guest.
-const silence = time.Minute
-
-func newConsole(script []Line, giveUp func()) *console {
+func newConsole(script []Line) *console {
 	k := &console{script: script}
 	k.cond.L = &k.mu
-	k.timer = time.AfterFunc(silence, giveUp)
 	return k
 }
 
@@ -230,7 +271,6 @@ func (k *console) advance() {
 		if at == nil {
 			return
 		}
-		k.timer.Reset(silence)
 		k.answers = append(k.answers, k.script[0].Say...)
 		k.heard, k.script = k.heard[at[1]:], k.script[1:]
 		k.cond.Signal()
@@ -252,7 +292,6 @@ func (k *console) Read(b []byte) (int, error) {
 func (k *console) finish() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.timer.Stop()
 	if len(k.script) > 0 {
 		return fmt.Errorf("console: waited for %q, heard %q", k.script[0].Hear, tail(string(k.heard), 2000))
 	}

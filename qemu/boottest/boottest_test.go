@@ -65,6 +65,7 @@ func TestJudge(t *testing.T) {
 		"stderr":  func(r *record) { r.stderr.Reset() },
 		"log":     func(r *record) { r.log.Reset() },
 		"trace":   func(r *record) { r.events = nil },
+		"babble":  func(r *record) { r.said.left = -1 },
 	} {
 		r := good()
 		spoil(r)
@@ -79,8 +80,23 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// TestMeter: what is said on several channels adds up, and too much ends it.
+func TestMeter(t *testing.T) {
+	ended := false
+	m := meter{left: 10, over: func() { ended = true }}
+	var a, b bytes.Buffer
+	io.WriteString(m.on(&a), "12345")
+	io.WriteString(m.on(&b), "67890")
+	if ended || a.String()+b.String() != "1234567890" {
+		t.Errorf("ended %v after %q and %q", ended, &a, &b)
+	}
+	if m.add(1); !ended {
+		t.Error("more than may be said, and nothing happened")
+	}
+}
+
 func TestDialogue(t *testing.T) {
-	k := newConsole([]Line{{`\$ $`, "ls\r"}, {`b\r\n\$ `, "exit\r"}}, func() {})
+	k := newConsole([]Line{{`\$ $`, "ls\r"}, {`b\r\n\$ `, "exit\r"}})
 	var typed []byte
 	read := func(n int) {
 		b := make([]byte, n)

@@ -63,12 +63,19 @@ func inChild(round func() error, n int) sys.WaitStatus {
 			if err := round(); err != nil {
 				sys.Exit(kit.Complain(name, kit.Format("round ", i), err))
 			}
+			if (i+1)%reportEvery == 0 {
+				kit.Print(i+1, " rounds\n")
+			}
 		}
 		sys.Exit(0)
 	}
 	status, _ := kit.WaitFor(pid)
 	return status
 }
+
+// reportEvery is after how many rounds a soak says how far it is: who waits for it
+// tells by that a slow one from one that hangs.
+const reportEvery = 1000
 
 // soakPages is how many pages are written in each round.
 const soakPages = 4

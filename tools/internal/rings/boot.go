@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -110,21 +111,25 @@ func (s *suite) gdbSession(ctx context.Context, debugger string, boot *boottest.
 	if err := os.WriteFile(script, []byte(gdb.Script(t, gdb.Session)), 0o666); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
-	defer cancel()
+	ctx, dog := watch(ctx)
+	defer dog.stop()
 	ended := make(chan qemu.Result, 1)
 	go func() {
 		cfg := &qemu.Config{Kernel: sys.Kernel, Initrd: sys.Base, GDB: t.Port, Params: qemu.Params{Program: []string{"sh", "-c", "exit"}}}
-		ended <- qemu.Run(ctx, boot.QEMU, cfg, &qemu.IO{})
+		ended <- qemu.Run(ctx, boot.QEMU, cfg, &qemu.IO{Log: dog})
 	}()
 	if err := waitPort(ctx, t.Port); err != nil {
 		return err
 	}
-	out, err := exec.CommandContext(ctx, debugger, "-q", "-nx", "-batch", "-x", script).CombinedOutput()
-	cancel()
+	var out bytes.Buffer
+	cmd := exec.CommandContext(ctx, debugger, "-q", "-nx", "-batch", "-x", script)
+	cmd.Stdout = io.MultiWriter(&out, dog)
+	cmd.Stderr = cmd.Stdout
+	err = cmd.Run()
+	dog.stop()
 	<-ended
-	if checkErr := gdb.Check(string(out), gdb.Session); checkErr != nil {
-		return fmt.Errorf("%w\n(gdb: %v)\n%s", checkErr, err, tail(out, 3000))
+	if checkErr := gdb.Check(out.String(), gdb.Session); checkErr != nil {
+		return fmt.Errorf("%w\n(gdb: %v)\n%s", checkErr, err, tail(out.Bytes(), 3000))
 	}
 	return nil
 }

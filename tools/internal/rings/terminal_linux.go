@@ -57,8 +57,9 @@ func (s *suite) onTerminal(ctx context.Context, end func(*pty, *os.Process) erro
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, silent)
-	defer cancel()
+	ctx, dog := watch(ctx)
+	defer dog.stop()
+	go io.Copy(io.MultiWriter(t, dog), t.master)
 	cmd := exec.CommandContext(ctx, yolk, "run")
 	cmd.Dir = s.root
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = t.slave, t.slave, t.slave
@@ -88,9 +89,6 @@ func (s *suite) onTerminal(ctx context.Context, end func(*pty, *os.Process) erro
 	return nil
 }
 
-// silent is how long one run on a terminal may take.
-const silent = time.Minute
-
 // pty is a pair of pseudo-terminals (pty(7)).
 type pty struct {
 	master, slave *os.File
@@ -115,9 +113,7 @@ func openPTY() (*pty, error) {
 		master.Close()
 		return nil, err
 	}
-	t := &pty{master: master, slave: slave}
-	go io.Copy(t, master)
-	return t, nil
+	return &pty{master: master, slave: slave}, nil
 }
 
 func (t *pty) close() {
