@@ -16,6 +16,7 @@ import "unsafe"
 //	stack    run off a trap stack's guard page
 //	panic    a Go panic
 //	ud       an invalid opcode
+//	hang     a loop without end, interrupts off: the heart stops
 //	device   nothing yet: /dev/crash raises whatever KIND is written to it
 func crash(kind string) {
 	text := funcEntry()
@@ -38,6 +39,10 @@ func crash(kind string) {
 		panic("asked for by crash=panic")
 	case "ud":
 		invalid()
+	case "hang":
+		logString("asked for by crash=hang: the kernel loops\n")
+		for {
+		}
 	}
 }
 

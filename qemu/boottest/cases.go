@@ -3,6 +3,7 @@ package boottest
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"yolk/kernel/trace"
 	"yolk/qemu"
@@ -105,6 +106,10 @@ var Cases = append([]Case{
 	crash("exec", "fetch from a protected page .*"),
 	crash("stack", "write to a missing page .*"),
 	{
+		Name: "crash-hang", Append: "crash=device", Patience: 10 * time.Second,
+		Program: []string{"sh", "-c", "echo begun; echo hang > /dev/crash"}, Stdout: "begun\n",
+		Exit: qemu.ExitHung, Why: "^no progress: the kernel's heartbeat has stopped for 10s$", Log: "the kernel loops",
+	}, {
 		Name:    "trace-fork-exec-exit", // the order in which a command lives
 		Program: []string{"sh", "-c", "/bin/echo x; exit 0"}, Stdout: "x\n",
 		Trace: trace.ClassProcess | trace.ClassFault, Judge: forkExecExit,
