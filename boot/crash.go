@@ -2,7 +2,11 @@
 
 package main
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"yolk/mm"
+)
 
 // crash raises a fault on purpose, for the parameter crash=KIND: to see what
 // a report looks like, and to test that each ends in one.
@@ -16,9 +20,11 @@ import "unsafe"
 //	stack    run off a trap stack's guard page
 //	panic    a Go panic
 //	ud       an invalid opcode
+//	refs     a reference to a frame that nobody has: /proc/check must find it;
+//	         only by /dev/crash, when there is a memory to spoil
 //	hang     a loop without end, interrupts off: the heart stops
 //	device   nothing yet: /dev/crash raises whatever KIND is written to it
-func crash(kind string) {
+func crash(kind string, memory *mm.Memory) {
 	text := funcEntry()
 	switch kind {
 	case "nil":
@@ -39,6 +45,10 @@ func crash(kind string) {
 		panic("asked for by crash=panic")
 	case "ud":
 		invalid()
+	case "refs":
+		if memory != nil {
+			memory.Frames.Get(memory.ZeroFrame())
+		}
 	case "hang":
 		logString("asked for by crash=hang: the kernel loops\n")
 		for {

@@ -40,7 +40,7 @@ func main() {
 		logString("yolk: command line: " + c + "\n")
 	}
 	startInterrupts(p.Tick)
-	crash(p.Crash)
+	crash(p.Crash, nil)
 
 	hw := newMachine()
 	log := newTrace(p.Trace)

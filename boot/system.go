@@ -33,6 +33,7 @@ type system struct {
 	names   *vfs.Context
 	devices vfs.Devices
 	params  *params.Params
+	holders []mm.Holder // of all memory
 	console *tty.TTY
 	port    *uart.UART // the console's
 	wire    *dev.Wire
@@ -52,6 +53,7 @@ func newSystem(k *kernel.Kernel, hw *machine, p *params.Params) (*system, error)
 	if err := s.unpack(tree); err != nil {
 		return nil, err
 	}
+	s.holders = []mm.Holder{k, tree, pipes}
 	descriptions := int(k.Budget().Limit() / vfs.DescriptionCost) // in all, each charged to who opened it
 	s.names = vfs.NewContext(vfs.NewSystem(descriptions, pipes), tree.Root())
 	s.startConsole()
@@ -100,7 +102,7 @@ func (s *system) populate(root vfs.Dir) error {
 	}
 	s.names.System.Mount(dirs[1], proc.New(proc.Config{
 		Kernel: s.kernel, Names: s.names, Uptime: nanotime, Walltime: s.machine.Walltime,
-		Cmdline: string(loaded.command[:loaded.length]),
+		Cmdline: string(loaded.command[:loaded.length]), Holders: s.holders,
 	}).Root())
 	for _, link := range [][2]string{
 		{"fd", ""}, {"stdin", "/0"}, {"stdout", "/1"}, {"stderr", "/2"},
@@ -123,7 +125,9 @@ func (s *system) deviceEntries() []dev.Entry {
 		dev.Exit(s.kernel.PowerOff))
 	entries = append(entries, s.wire.Entries()...)
 	if s.params.Crash == "device" {
-		entries = append(entries, dev.Trigger("crash", 241, crash))
+		entries = append(entries, dev.Trigger("crash", 241, func(kind string) {
+			crash(kind, s.kernel.Memory())
+		}))
 	}
 	return entries
 }

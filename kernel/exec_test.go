@@ -440,7 +440,7 @@ func TestEXEC08TailIsZero(t *testing.T) {
 			{addr: textBase, flags: elf.Read | elf.Exec, data: append(make([]byte, mm.PageSize), code.Bytes()...), headers: true},
 			{addr: 0x500000, flags: elf.Read | elf.Write, data: data, size: 0x2000},
 		}}), 0o755)
-		file := s.objects()[0]
+		file := s.object("/init")
 		before := make([]byte, file.Size())
 		file.ReadBytes(before, 0)
 		s.boot("/init")
@@ -532,12 +532,7 @@ func TestALL03MutatedImages(t *testing.T) {
 			for range 1 + rnd.IntN(4) {
 				image[rnd.IntN(64+2*56)] = byte(rnd.Uint32())
 			}
-			object := s.objects()
-			for _, o := range object {
-				if o.Size() == uint64(len(base)) {
-					o.WriteAt(bytes.NewReader(image), 0)
-				}
-			}
+			s.object("/prog").WriteAt(bytes.NewReader(image), 0)
 			s.check()
 		}
 		s.boot("/init")

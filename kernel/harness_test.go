@@ -47,6 +47,7 @@ type system struct {
 	m       *scripted.Machine
 	mem     *mm.Memory
 	tree    *fs.Tree
+	pipes   *pipe.Pool
 	files   *vfs.System
 	fs      *vfs.Context
 	log     *trace.Log
@@ -111,10 +112,10 @@ func newSystem(t testing.TB, o options) *system {
 	s.root = root
 	s.mem, err = mm.New(mm.Config{Phys: phys, Frames: frames, TLB: s.m.MMU, Log: s.log, KernelRoot: root, FaultAround: o.around})
 	must(t, err)
-	pipes := pipe.NewPool(s.mem, 256)
-	s.tree, err = fs.New(fs.Config{Memory: s.mem, Budget: s.budget, Now: s.m.Walltime, Pipes: pipes})
+	s.pipes = pipe.NewPool(s.mem, 256)
+	s.tree, err = fs.New(fs.Config{Memory: s.mem, Budget: s.budget, Now: s.m.Walltime, Pipes: s.pipes})
 	must(t, err)
-	s.files = vfs.NewSystem(4096, pipes)
+	s.files = vfs.NewSystem(4096, s.pipes)
 	s.fs = vfs.NewContext(s.files, s.tree.Root())
 	s.k = New(Config{Machine: s.m, Memory: s.mem, Log: s.log, Budget: s.budget, Calls: TestedCalls(), EagerFork: o.eager})
 	s.m.Probe = s.probe
@@ -288,57 +289,30 @@ func (s *system) checkNothingLeaked() {
 	}
 }
 
-// check has mm recompute its invariants, unless there are pipes, whose frames
-// it would not know.  The kernel lock is free or held by the caller.
+// object returns the data of a file.
+func (s *system) object(path string) *mm.Object {
+	s.t.Helper()
+	d, err := s.fs.Open(s.caller(), nil, path, abi.O_RDONLY, 0)
+	must(s.t, err)
+	defer d.Drop()
+	return d.Object()
+}
+
+// check has mm recompute its invariants.  The kernel lock is free or held by the
+// caller.
 func (s *system) check() {
 	s.t.Helper()
-	var spaces []*mm.AddressSpace
-	objects, pipes := s.objects(), false
-	for _, p := range s.k.slots {
-		if p != nil && p.space != nil && !slices.Contains(spaces, p.space) {
-			spaces = append(spaces, p.space)
-		}
-		if p == nil || p.Files == nil {
-			continue
-		}
-		p.Files.Each(func(_ int, d *vfs.Description) bool {
-			if o := d.Object(); o != nil {
-				objects = append(objects, o)
-			}
-			pipes = pipes || d.Handle.Stat().Mode&abi.S_IFMT == abi.S_IFIFO
-			return true
-		})
-	}
-	if pipes {
-		return
-	}
 	s.checks++
-	if err := s.mem.Check(spaces, objects, s.root); err != nil {
+	if err := s.mem.Check(mm.NewBudget(nil, 1<<30), s.k, s.tree, s.pipes, holder(s.root)); err != nil {
 		s.t.Error(err)
 	}
 }
 
-// objects returns the data of all regular files.
-func (s *system) objects() (list []*mm.Object) {
-	var visit func(d vfs.Dir)
-	visit = func(d vfs.Dir) {
-		d.ReadDir(s.caller(), 0, func(e vfs.Entry) bool {
-			n, err := d.Lookup(s.caller(), e.Name)
-			must(s.t, err)
-			if sub, ok := n.(vfs.Dir); ok {
-				visit(sub)
-			} else if n.Stat().Mode&abi.S_IFMT == abi.S_IFREG {
-				h, err := n.Open(s.caller(), abi.O_RDONLY)
-				must(s.t, err)
-				list = append(list, h.(vfs.Mapper).Object())
-				h.Close()
-			}
-			return true
-		})
-	}
-	visit(s.tree.Root())
-	return list
-}
+// holder holds one frame.
+type holder mm.Frame
+
+// Hold implements mm.Holder.
+func (f holder) Hold(c *mm.Checker) { c.Frame(mm.Frame(f)) }
 
 // seen returns the ids of the probes in order.
 func (s *system) seen() (ids []uint32) {

@@ -206,6 +206,22 @@ func (k *Kernel) Budget() *mm.Budget { return k.budget }
 // so many bytes already.
 func (k *Kernel) Share(paid int64) *mm.Budget { return mm.NewShare(k.shared, paid) }
 
+// Hold implements mm.Holder: what processes run on, and the files that they have
+// open, which may have lost their names.
+func (k *Kernel) Hold(c *mm.Checker) {
+	for p := range k.Processes() {
+		if c.Space(p.space); p.Files == nil {
+			continue
+		}
+		p.Files.Each(func(_ int, d *vfs.Description) bool {
+			if o := d.Object(); o != nil {
+				c.Object(o)
+			}
+			return true
+		})
+	}
+}
+
 // SignalGroup sends a signal of the kernel's to every process of a group.
 func (k *Kernel) SignalGroup(pgid, sig int) {
 	for p := range k.Processes() {

@@ -428,7 +428,7 @@ func TestCOW18ReaderKeepsOldBytes(t *testing.T) {
 	if m.Phys.Page(f)[0] != 1 {
 		t.Error("the holder of the page sees a later write")
 	}
-	if err := m.Check(m.spaces, nil, f); err != nil {
+	if err := m.checkAll(f); err != nil {
 		t.Error(err)
 	}
 	m.Frames.Put(f)

@@ -118,7 +118,7 @@ func TestFaultTable(t *testing.T) {
 				err == nil && ev.New != uint64(e.Frame()) || was != 0 && err == nil && ev.Old != uint64(was) {
 				t.Errorf("event %+v", ev)
 			}
-			if err := m.Check(m.spaces, m.objects); err != nil {
+			if err := m.checkAll(); err != nil {
 				t.Fatal(err)
 			}
 		})

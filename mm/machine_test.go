@@ -49,11 +49,35 @@ func configure(t testing.TB, frames int, c mm.Config) *machine {
 // check fails the test if any invariant is broken.
 func (m *machine) check() {
 	m.Helper()
-	if err := m.Check(m.spaces, m.objects); err != nil {
+	if err := m.checkAll(); err != nil {
 		m.Fatal(err)
 	}
 	if n := m.Counters.Faults[trace.Spurious]; n != 0 {
 		m.Fatalf("%d faults were spurious: an entry changed without a flush", n)
+	}
+}
+
+// checkAll has mm check everything; held are frames that others hold.
+func (m *machine) checkAll(held ...mm.Frame) error {
+	return m.Check(mm.NewBudget(nil, 1<<30), holder{m, held})
+}
+
+// holder holds what a machine has, and frames.
+type holder struct {
+	*machine
+	held []mm.Frame
+}
+
+// Hold implements mm.Holder.
+func (h holder) Hold(c *mm.Checker) {
+	for _, as := range h.spaces {
+		c.Space(as)
+	}
+	for _, o := range h.objects {
+		c.Object(o)
+	}
+	for _, f := range h.held {
+		c.Frame(f)
 	}
 }
 

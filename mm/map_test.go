@@ -769,6 +769,7 @@ func TestCheckNotices(t *testing.T) {
 		"an object's user":   func(m *machine, p *proc, pt *mm.Table) { p.Lookup(base + 3*page).Object = m.objects[1] },
 		"a region's rights":  func(m *machine, p *proc, pt *mm.Table) { p.Lookup(base).Prot = mm.Read },
 		"overlapping region": func(m *machine, p *proc, pt *mm.Table) { p.Lookup(base).End += 2 * page },
+		"no such frame":      func(m *machine, p *proc, pt *mm.Table) { pt[0] |= mm.PTE(mm.Frame(1 << 20).Addr()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMachine(t, 100)
@@ -789,7 +790,7 @@ func TestCheckNotices(t *testing.T) {
 				}
 			})
 			spoil(m, p, pt)
-			err := m.Check(m.spaces, m.objects)
+			err := m.checkAll()
 			if err == nil {
 				t.Error("not noticed")
 			}
@@ -801,4 +802,32 @@ func TestCheckNotices(t *testing.T) {
 func ExamplePTE() {
 	fmt.Println(mm.PTE(0x12345000) | mm.Present | mm.User | mm.COW | mm.NX)
 	// Output: 0x12345 P-U--C-
+}
+
+// TestCheckIsBounded: a check costs memory, which is charged, and time, which a
+// user's page tables must not make endless.
+func TestCheckIsBounded(t *testing.T) {
+	m := newMachine(t, 100)
+	p := m.newProc()
+	b := mm.NewBudget(nil, 1<<20)
+	if err := m.Check(b, holder{machine: m}); err != nil || b.Used() != 0 {
+		t.Errorf("%v, %d bytes are still charged", err, b.Used())
+	}
+	if err := m.Check(mm.NewBudget(nil, 400), holder{machine: m}); err != mm.ErrNoMemory {
+		t.Errorf("with 4 bytes a frame and nothing more: %v", err)
+	}
+	const at = mm.VirtAddr(1) << 39 // the first address under a table of level 3
+	p.mapAnon(at, 65<<18, mm.Read)
+	p.get(at)
+	var tables [5]*mm.Table // by level
+	p.WalkTables(func(level int, _ mm.VirtAddr, f mm.Frame) { tables[level] = m.Phys.Table(f) })
+	for i := range mm.Entries { // one table, again and again: 65 times 2^18 pages
+		tables[1][i], tables[2][i] = tables[1][0], tables[2][0]
+	}
+	for i := range 65 {
+		tables[3][i] = tables[3][0]
+	}
+	if err := m.checkAll(); err != mm.ErrTooBig {
+		t.Errorf("more pages than can be: %v", err)
+	}
 }

@@ -69,6 +69,7 @@ type Memory struct {
 	zero        Frame // mapped wherever anonymous memory was only read; never written
 	faultAround int
 	pending     pending
+	checks      mark // how often Check has run
 }
 
 // New returns the Memory of a machine.  It takes one frame, the zero page.

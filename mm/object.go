@@ -29,6 +29,7 @@ type Object struct {
 	maps    *Region // the regions that map it
 	writers int     // open for writing, or mapped shared and writable
 	denied  int     // executed
+	checked mark    // by the checker
 }
 
 // Sink takes the bytes of a file: it is written to until Len is 0.

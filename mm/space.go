@@ -34,6 +34,7 @@ type AddressSpace struct {
 	brkBase VirtAddr
 	brk     VirtAddr
 	exe     *Object
+	checked mark // by the checker
 }
 
 // NewSpace returns an address space with an empty user half and one user.

@@ -63,14 +63,21 @@ func (d *dir) Lookup(_ vfs.Caller, name string) (vfs.Node, error) {
 
 // ReadDir implements vfs.Dir; a cursor is the seq to begin with.
 func (d *dir) ReadDir(_ vfs.Caller, cursor int64, emit func(vfs.Entry) bool) error {
-	first := sort.Search(len(d.order), func(i int) bool { return d.order[i].seq >= cursor })
-	for _, e := range d.order[first:] {
-		if e.node == nil {
-			continue
-		}
+	for e := d.next(cursor); e != nil; e = d.next(e.seq + 1) {
 		m := e.node.meta()
 		if !emit(vfs.Entry{Name: e.name, Ino: m.ino, Mode: m.mode, Next: e.seq + 1}) {
 			break
+		}
+	}
+	return nil
+}
+
+// next returns the first entry whose seq is not below the one given, or nil.
+func (d *dir) next(seq int64) *entry {
+	first := sort.Search(len(d.order), func(i int) bool { return d.order[i].seq >= seq })
+	for _, e := range d.order[first:] {
+		if e.node != nil {
+			return e
 		}
 	}
 	return nil

@@ -69,6 +69,31 @@ func (t *Tree) Root() vfs.Dir { return t.root }
 // Nodes returns the number of nodes, those without a name but open included.
 func (t *Tree) Nodes() int { return t.nodes }
 
+// Hold implements mm.Holder: the data of all files that have a name.
+//
+// WHY no recursion: directories may lie in each other as deep as there is memory
+// for them, and the kernel's stacks grow on its heap.
+func (t *Tree) Hold(c *mm.Checker) {
+	d, after := t.root, int64(0) // go on in d behind the entry with this seq
+	for d != nil {
+		e := d.next(after + 1)
+		if e == nil { // up, and on behind d's own entry
+			if d.parent != nil {
+				after = d.parent.byName[d.name].seq
+			}
+			d = d.parent
+			continue
+		}
+		after = e.seq
+		switch n := e.node.(type) {
+		case *dir:
+			d, after = n, 0
+		case *file:
+			c.Object(n.data)
+		}
+	}
+}
+
 // charge takes n bytes for names and nodes, or fails with vfs.ErrNoSpace.
 func (t *Tree) charge(n int) error {
 	if t.Budget.Charge(int64(n)) != nil {

@@ -42,7 +42,6 @@ func check(t *testing.T, tr *Tree) {
 // be open.
 func (t *Tree) check() error {
 	links, charge := map[node]uint32{}, int64(0)
-	var objects []*mm.Object
 	var visit func(d *dir) error
 	visit = func(d *dir) error {
 		subs, live := uint32(0), 0
@@ -83,15 +82,14 @@ func (t *Tree) check() error {
 			return fmt.Errorf("inode %d: %d links, %d names, %d opens", m.ino, m.nlink, count, m.opens)
 		}
 		charge += int64(m.cost)
-		if f, ok := n.(*file); ok {
-			objects = append(objects, f.data)
+		if _, ok := n.(*file); ok {
 			charge += 192
 		}
 	}
 	if len(links) != t.nodes || charge != t.Budget.Used() {
 		return fmt.Errorf("%d nodes of %d, %d bytes of %d", len(links), t.nodes, charge, t.Budget.Used())
 	}
-	return t.Memory.Check(nil, objects)
+	return t.Memory.Check(mm.NewBudget(nil, 1<<20), t)
 }
 
 // model is the tree as a map of paths to nodes, each a string: a file's contents,

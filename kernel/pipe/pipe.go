@@ -21,7 +21,8 @@ const maxPages = 16
 // It implements vfs.PipeMaker.
 type Pool struct {
 	mem     *mm.Memory
-	left    int // pages that pipes may still be promised
+	left    int   // pages that pipes may still be promised
+	open    *Pipe // a list of those with an open end
 	lastIno uint64
 }
 
@@ -48,10 +49,23 @@ func (pl *Pool) FIFO(owner vfs.Node) vfs.Node {
 	return &Pipe{pool: pl, owner: owner}
 }
 
+// Hold implements mm.Holder: the frames of unread bytes.
+func (pl *Pool) Hold(c *mm.Checker) {
+	for p := pl.open; p != nil; p = p.next {
+		for _, f := range p.frames {
+			if f != 0 {
+				c.Frame(f)
+			}
+		}
+	}
+}
+
 // Pipe is a ring of bytes between those who have opened its ends.
 type Pipe struct {
 	vfs.Fixed
-	pool  *Pool
+	pool       *Pool
+	next, prev *Pipe // in the pool's list
+
 	owner vfs.Node // the name of a FIFO; nil for an anonymous pipe
 	stat  vfs.Stat // of an anonymous pipe
 
@@ -97,12 +111,7 @@ func (p *Pipe) Open(c vfs.Caller, flags int) (vfs.Handle, error) {
 // end counts a new end in.
 func (p *Pipe) end(access int) *end {
 	if p.readers+p.writers == 0 {
-		p.pages = maxPages
-		if p.pool.left < maxPages {
-			p.pages = 1
-		} else {
-			p.pool.left -= maxPages
-		}
+		p.enlist()
 	}
 	h := &end{pipe: p, reads: access != abi.O_WRONLY, writes: access != abi.O_RDONLY}
 	if h.reads {
@@ -115,6 +124,38 @@ func (p *Pipe) end(access int) *end {
 	}
 	p.queue.WakeAll()
 	return h
+}
+
+// enlist makes p, which nobody had open, one of its pool's.
+func (p *Pipe) enlist() {
+	pl := p.pool
+	p.pages = maxPages
+	if pl.left < maxPages {
+		p.pages = 1
+	} else {
+		pl.left -= maxPages
+	}
+	if p.next = pl.open; p.next != nil {
+		p.next.prev = p
+	}
+	pl.open = p
+}
+
+// delist undoes enlist.
+func (p *Pipe) delist() {
+	pl := p.pool
+	if p.pages == maxPages {
+		pl.left += maxPages
+	}
+	if p.prev != nil {
+		p.prev.next = p.next
+	} else {
+		pl.open = p.next
+	}
+	if p.next != nil {
+		p.next.prev = p.prev
+	}
+	p.next, p.prev = nil, nil
 }
 
 // end is an open end of a pipe; a FIFO opened for both is both.
@@ -143,9 +184,7 @@ func (h *end) Close() {
 	if p.readers+p.writers == 0 {
 		p.size = 0
 		p.shrink(0)
-		if p.pages == maxPages {
-			p.pool.left += maxPages
-		}
+		p.delist()
 	}
 	p.queue.WakeAll()
 }

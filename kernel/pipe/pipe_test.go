@@ -39,11 +39,15 @@ func run(t *testing.T, pages int, f func(b *bench)) {
 	})
 }
 
-// others lets everybody else run until they sleep.
+// others lets everybody else run until they sleep.  Then the pool must know of
+// every frame that is in use.
 func (b *bench) others() {
 	b.lock.Unlock()
 	synctest.Wait()
 	b.lock.Lock()
+	if err := b.mem.Check(mm.NewBudget(nil, 1<<20), b.pool); err != nil {
+		b.Error(err)
+	}
 }
 
 // result is what a transfer in another goroutine returned.
@@ -244,6 +248,26 @@ func TestPagesArePromised(t *testing.T) {
 		}
 		for _, h := range []vfs.Handle{r1, w1, r2, w2} {
 			h.Close()
+		}
+	})
+}
+
+// TestPoolKnowsItsPipes: of every pipe, in whatever order they end, the pool knows
+// the frames (others looks).
+func TestPoolKnowsItsPipes(t *testing.T) {
+	run(t, 64, func(b *bench) {
+		const n = 4
+		var ends [n][2]vfs.Handle
+		for i := range ends {
+			ends[i][0], ends[i][1] = b.pipe()
+			ends[i][1].Write(b.a, &vfstest.Source{Data: data(5000)}, 0)
+			b.others()
+		}
+		for _, i := range []int{2, 0, 3, 1} {
+			ends[i][1].Close()
+			b.others()
+			ends[i][0].Close()
+			b.others()
 		}
 	})
 }

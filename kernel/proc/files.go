@@ -13,6 +13,7 @@ import (
 // rootFiles are the names in /proc that are no processes.
 var rootFiles = []entry{
 	{name: "self", place: self},
+	{name: "check", verdict: check},
 	{name: "cmdline", records: whole(func(fs *FS, _ *kernel.Process, b []byte) []byte { return append(append(b, fs.Cmdline...), '\n') })},
 	{name: "filesystems", records: text("nodev\ttmpfs\nnodev\tproc\n")},
 	{name: "kpagecount", words: kpagecount},

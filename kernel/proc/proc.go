@@ -1,5 +1,6 @@
 // Package proc is the file system that shows the kernel's state as text, in
-// Linux's formats (proc(5)), and with one file of its own, PID/pagetable.
+// Linux's formats (proc(5)), and with two files of its own: PID/pagetable, and
+// check.
 //
 // Nothing is stored: a name is looked up in the process table, and text is made
 // when it is read, a record at a time.  A reader that goes on where it stopped
@@ -14,6 +15,7 @@ import (
 	"yolk/kernel"
 	"yolk/kernel/abi"
 	"yolk/kernel/vfs"
+	"yolk/mm"
 )
 
 // Config is what the files tell about.
@@ -23,6 +25,7 @@ type Config struct {
 	Uptime   func() int64 // nanoseconds since boot
 	Walltime func() int64 // nanoseconds since the epoch
 	Cmdline  string       // the kernel's command line
+	Holders  []mm.Holder  // of all memory, for check
 }
 
 // FS is the file system.
@@ -51,6 +54,7 @@ type entry struct {
 	place   func(fs *FS, c vfs.Caller, p *kernel.Process) (vfs.Place, error)
 	records records
 	words   words
+	verdict func(fs *FS, c vfs.Caller) (string, error)
 }
 
 func (e *entry) mode() uint32 {
@@ -299,12 +303,21 @@ func (h *handle) Close() {}
 // Write implements vfs.Handle.
 func (h *handle) Write(vfs.Caller, vfs.Source, int64) (int, error) { return 0, vfs.ErrBadFile }
 
-// Read implements vfs.Handle; vfs.ErrInvalid unless whole words are read.
-func (h *handle) Read(_ vfs.Caller, dst vfs.Sink, off int64) (int, error) {
+// Read implements vfs.Handle; vfs.ErrInvalid unless whole words are read.  A
+// verdict is reached by a read from the start, and not by one that goes on.
+func (h *handle) Read(c vfs.Caller, dst vfs.Sink, off int64) (int, error) {
 	p, err := h.process()
 	switch {
 	case err != nil:
 		return 0, err
+	case h.verdict != nil && off > 0:
+		return 0, nil
+	case h.verdict != nil:
+		text, err := h.verdict(h.fs, c)
+		if err != nil {
+			return 0, err
+		}
+		return dst.Write([]byte(text[:min(len(text), dst.Len())]))
 	case h.words == nil:
 		return h.readText(p, dst, off)
 	case off%8 != 0 || dst.Len()%8 != 0:

@@ -82,7 +82,8 @@ func inWorld(t *testing.T, test func(w *world)) {
 		}
 		x := vfs.NewContext(vfs.NewSystem(64, pipes), tree.Root())
 		k := kernel.New(kernel.Config{Machine: m, Memory: mem, Log: log, Budget: budget, Calls: calls.All()})
-		w := &world{T: t, proc: New(Config{Kernel: k, Names: x, Uptime: m.Nanotime, Walltime: m.Walltime, Cmdline: "quiet x=1"})}
+		w := &world{T: t, proc: New(Config{Kernel: k, Names: x, Uptime: m.Nanotime, Walltime: m.Walltime, Cmdline: "quiet x=1",
+			Holders: []mm.Holder{k, tree, pipes, holder(kernelRoot)}})}
 		w.c = vfstest.New(new(sync.Mutex), 1)
 		w.files(x)
 		tested := false
@@ -95,6 +96,12 @@ func inWorld(t *testing.T, test func(w *world)) {
 		}
 	})
 }
+
+// holder holds one frame.
+type holder mm.Frame
+
+// Hold implements mm.Holder.
+func (f holder) Hold(c *mm.Checker) { c.Frame(mm.Frame(f)) }
 
 // files makes what the program needs, and mounts /proc.
 func (w *world) files(x *vfs.Context) {
@@ -117,9 +124,11 @@ func (w *world) files(x *vfs.Context) {
 	mk("/bin", abi.S_IFDIR|0o755, nil)
 	x.System.Mount(mk("/proc", abi.S_IFDIR|0o755, nil).(vfs.Dir), w.proc.Root())
 	mk("/bin/gone", abi.S_IFREG|0o600, nil)
+	mk("/bin/idle", abi.S_IFREG|0o600, []byte("nobody has it open"))
 	mk("/bin/init", abi.S_IFREG|0o755, image(func(a *scripted.Asm) {
 		a.Syscall(abi.SysChdir, "bin").Syscall(abi.SysOpen, "self", abi.O_RDONLY, 0)
 		a.Syscall(abi.SysPipe, dataAt+64).Syscall(abi.SysOpen, "gone", abi.O_RDWR, 0).Syscall(abi.SysUnlink, "gone")
+		a.Syscall(abi.SysWrite, 2, dataAt, 8).Syscall(abi.SysWrite, 3, dataAt, 8)
 		a.Syscall(abi.SysMmap, 0x10000000, 0x3000, 3, abi.MAP_SHARED|abi.MAP_ANONYMOUS|abi.MAP_FIXED, -1, 0)
 		a.Mov(scripted.RBX, 0x10000000).Store(scripted.RBX, 0, scripted.RBX)
 		a.Mov(scripted.RBX, dataAt).Store(scripted.RBX, 0, scripted.RBX).Store(scripted.RBX, mm.PageSize, scripted.RBX)
@@ -223,6 +232,27 @@ func TestMaps(t *testing.T) {
 		w.match("self/maps", `\n10000000-10003000 rw-s 00000000 `)
 		at, _ := w.proc.Names.Walk(nil, nil, "/bin/init", 0)
 		w.match("self/maps", fmt.Sprintf(`00400000-00402000 r-xp 00000000 00:01 %d +/bin/init\n`, at.Node.Stat().Ino))
+	})
+}
+
+// TestCheck: what the program holds, a file without a name, bytes in a pipe and shared
+// memory among it, is known; a reference too many is noticed; whoever cannot pay
+// is told so.
+func TestCheck(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.match("check", `^clean\n$`)
+		frames := w.proc.Kernel.Memory().Frames
+		e, _ := w.proc.Kernel.Process(1).Space().Entry(dataAt)
+		frames.Get(e.Frame())
+		w.match("check", fmt.Sprintf(`^mm: .* %#x .* 2 references`, uint64(e.Frame())))
+		frames.Put(e.Frame())
+		w.match("check", `^clean\n$`)
+		all := w.c.Budget().Left()
+		w.c.Budget().Charge(all)
+		if _, err := w.open("check").Read(w.c, &vfstest.Sink{Room: 99}, 0); err != mm.ErrNoMemory {
+			w.Errorf("with an empty budget: %v", err)
+		}
+		w.c.Budget().Release(all)
 	})
 }
 
@@ -390,7 +420,7 @@ func TestDirectories(t *testing.T) {
 			return names
 		}
 		for path, want := range map[string]string{
-			"/proc":      ". .. self cmdline filesystems kpagecount loadavg meminfo mounts stat uptime version vmstat 1 2",
+			"/proc":      ". .. self check cmdline filesystems kpagecount loadavg meminfo mounts stat uptime version vmstat 1 2",
 			"/proc/2":    ". .. cmdline comm cwd environ exe fd maps pagemap pagetable stat statm status",
 			"/proc/1/fd": ". .. 0 1 2 3",
 		} {

@@ -110,6 +110,13 @@ var Cases = append([]Case{
 		Program: []string{"sh", "-c", "echo begun; echo hang > /dev/crash"}, Stdout: "begun\n",
 		Exit: qemu.ExitHung, Why: "^no progress: the kernel's heartbeat has stopped for 10s$", Log: "the kernel loops",
 	}, {
+		Name:    "check", // after forks, copies, pipes and files without a name
+		Program: []string{"sh", "-c", "echo a | cat; sh -c 'sh -c \"echo b\"'; cat < /proc/check > /tmp/x; cat /tmp/x"}, Stdout: "a\nb\nclean\n",
+	}, {
+		Name: "crash-refs", Append: "crash=device", // what is wrong is found, and the kernel goes on
+		Program: []string{"sh", "-c", "cat /proc/check; echo refs > /dev/crash; cat /proc/check"},
+		Stdout:  `clean\nmm: frame 0x[0-9a-f]+ counts \d+ references and has \d+\n`,
+	}, {
 		Name:    "trace-fork-exec-exit", // the order in which a command lives
 		Program: []string{"sh", "-c", "/bin/echo x; exit 0"}, Stdout: "x\n",
 		Trace: trace.ClassProcess | trace.ClassFault, Judge: forkExecExit,

@@ -101,6 +101,9 @@ func (k *attack) judge(limit int) int {
 		wrong = "not everything came back"
 	}
 	if wrong == "" {
+		wrong = procfs.Unclean()
+	}
+	if wrong == "" {
 		return 0
 	}
 	kit.Print(name, ": ", k.name, ": FAILED: ", wrong, "\n")

@@ -3,6 +3,7 @@ package procfs
 import (
 	"encoding/binary"
 	"strconv"
+	"strings"
 
 	"yolk/userland/kit"
 	"yolk/userland/sys"
@@ -48,6 +49,21 @@ func FrameCount(frame uint64) (uint64, error) {
 		return 0, sys.ENXIO
 	}
 	return words[0], nil
+}
+
+// Unclean has the kernel recompute all that it keeps count of in memory, and
+// returns the first contradiction that it finds: "" if there is none (/proc/check,
+// ours only).
+func Unclean() string {
+	b, err := kit.ReadFile("/proc/check")
+	switch text := strings.TrimSpace(string(b)); {
+	case err != nil:
+		return "/proc/check: " + err.Error()
+	case text == "clean":
+		return ""
+	default:
+		return "/proc/check: " + text
+	}
 }
 
 // readWords reads up to n words of eight bytes from the index'th on.

@@ -5,6 +5,15 @@ import (
 	"yolk/userland/sys"
 )
 
+// checkTests come last: after all that the others did, the kernel's counts must be
+// what they should be.
+func checkTests() []test {
+	return []test{{"check", yolk, func(t *T) {
+		wrong := procfs.Unclean()
+		t.must(wrong == "", wrong)
+	}}}
+}
+
 // A scale weighs the machine's free memory without changing it: the readings go
 // to memory that is there already.
 type scale struct {

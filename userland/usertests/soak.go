@@ -10,7 +10,8 @@ import (
 )
 
 // soak runs many rounds of one kind and checks that as much memory is free
-// afterwards as before, to the page.  Each round also writes to shared pages.
+// afterwards as before, to the page, and that the kernel's counts are in order.
+// Each round also writes to shared pages.
 func soak(kind string, rounds int) int {
 	path := kit.Format("/tmp/soak.", sys.Getpid())
 	if err := kit.WriteFile(path, gen.Image(), 0o755); err != nil {
@@ -48,6 +49,10 @@ func soak(kind string, rounds int) int {
 		if procfs.IsYolk() && before != after {
 			return 1
 		}
+	}
+	if wrong := procfs.Unclean(); procfs.IsYolk() && wrong != "" {
+		kit.Eprint(name, ": ", kind, ": ", wrong, "\n")
+		return 1
 	}
 	return 0
 }

@@ -44,7 +44,7 @@ func allTests() []test {
 	var list []test
 	for _, group := range [][]test{
 		forkTests(), vforkTests(), cowTests(), execTests(), elfTests(), mmapTests(), waitTests(),
-		signalTests(), faultTests(), pointerTests(), fileTests(), pipeTests(), timeTests(), demoTests(), fuzzTests(),
+		signalTests(), faultTests(), pointerTests(), fileTests(), pipeTests(), timeTests(), demoTests(), fuzzTests(), checkTests(),
 	} {
 		list = append(list, group...)
 	}
