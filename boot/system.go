@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/goos"
-	"strings"
 	"unsafe"
 
 	"github.com/usbarmory/tamago/soc/intel/uart"
@@ -192,10 +191,7 @@ func (s *system) listen(port *uart.UART, line uint, input func([]byte)) {
 // its environment which descriptors are the terminal.
 func (s *system) start() error {
 	p := s.params
-	argv, err := s.arguments()
-	if err != nil {
-		return err
-	}
+	argv := s.arguments()
 	env := []string{"TERM=" + p.Term}
 	for i, name := range []string{"STDIN", "STDOUT", "STDERR"} {
 		path := "/dev/console"
@@ -249,34 +245,14 @@ func (s *system) openConsole() (*vfs.Table, error) {
 	return files, nil
 }
 
-// arguments returns init's argv: the program's from the command line, or from
-// the file that it names.
-func (s *system) arguments() ([]string, error) {
-	args, file := s.params.Args, s.params.ArgsFile
-	if file != "" {
-		list, err := s.readFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		args = strings.Split(strings.TrimSuffix(list, "\x00"), "\x00")
+// arguments returns init's argv: with the program's from the command line, or
+// with the name of the file where they stand.
+func (s *system) arguments() []string {
+	switch p := s.params; {
+	case p.ArgsFile != "":
+		return []string{"init", "-f", p.ArgsFile}
+	case len(p.Args) > 0:
+		return append([]string{"init", "--"}, p.Args...)
 	}
-	if len(args) == 0 {
-		return []string{"init"}, nil
-	}
-	return append([]string{"init", "--"}, args...), nil
-}
-
-// readFile returns the content of a file of the initrd.
-func (s *system) readFile(path string) (string, error) {
-	d, err := s.names.Open(nil, nil, path, abi.O_RDONLY, 0)
-	if err != nil {
-		return "", err
-	}
-	defer d.Drop()
-	object := d.Object()
-	if object == nil {
-		return "", vfs.ErrInvalid
-	}
-	b := make([]byte, object.Size())
-	return string(b[:object.ReadBytes(b, 0)]), nil
+	return []string{"init"}
 }

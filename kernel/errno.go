@@ -27,15 +27,13 @@ var errnos = []struct {
 	{mm.ErrInvalid, abi.EINVAL}, {mm.ErrNoMemory, abi.ENOMEM}, {mm.ErrExists, abi.EEXIST},
 	{mm.ErrAccess, abi.EACCES}, {mm.ErrTextBusy, abi.ETXTBSY}, {mm.ErrTooLong, abi.ENAMETOOLONG},
 	{mm.ErrTooBig, abi.EFBIG}, {errNotProgram, abi.ENOEXEC}, {errArgsTooBig, abi.E2BIG}, {errLimit, abi.EAGAIN},
-	{vfs.ErrPerm, abi.EPERM}, {vfs.ErrIO, abi.EIO}, {vfs.ErrNoDevice, abi.ENXIO}, {vfs.ErrAccess, abi.EACCES},
+	{vfs.ErrPerm, abi.EPERM}, {vfs.ErrNoDevice, abi.ENXIO}, {vfs.ErrAccess, abi.EACCES},
 	{vfs.ErrBusy, abi.EBUSY}, {vfs.ErrExist, abi.EEXIST}, {vfs.ErrCrossDevice, abi.EXDEV},
 	{vfs.ErrUnsupported, abi.ENODEV}, {vfs.ErrNotDir, abi.ENOTDIR}, {vfs.ErrIsDir, abi.EISDIR},
 	{vfs.ErrFileTableFull, abi.ENFILE}, {vfs.ErrTooManyFiles, abi.EMFILE}, {vfs.ErrNotTTY, abi.ENOTTY},
-	{vfs.ErrTextBusy, abi.ETXTBSY}, {vfs.ErrTooBig, abi.EFBIG}, {vfs.ErrNoSpace, abi.ENOSPC},
-	{vfs.ErrSeekPipe, abi.ESPIPE}, {vfs.ErrReadOnly, abi.EROFS}, {vfs.ErrTooManyLinks, abi.EMLINK},
+	{vfs.ErrNoSpace, abi.ENOSPC}, {vfs.ErrSeekPipe, abi.ESPIPE}, {vfs.ErrTooManyLinks, abi.EMLINK},
 	{vfs.ErrPipe, abi.EPIPE}, {vfs.ErrRange, abi.ERANGE}, {vfs.ErrNameTooLong, abi.ENAMETOOLONG},
 	{vfs.ErrNotEmpty, abi.ENOTEMPTY}, {vfs.ErrLoop, abi.ELOOP}, {vfs.ErrOverflow, abi.EOVERFLOW},
-	{vfs.ErrNoSys, abi.ENOSYS},
 }
 
 // errnoOf turns a reason into the number that the gate returns (errno(3)).  A

@@ -8,7 +8,6 @@ var (
 	ErrPerm          = errors.New("operation not permitted")               // EPERM
 	ErrNotExist      = errors.New("no such file or directory")             // ENOENT
 	ErrInterrupted   = errors.New("interrupted by a signal")               // EINTR, or the call is restarted
-	ErrIO            = errors.New("input/output error")                    // EIO
 	ErrNoDevice      = errors.New("no such device or address")             // ENXIO
 	ErrBadFile       = errors.New("bad file descriptor")                   // EBADF
 	ErrAgain         = errors.New("resource temporarily unavailable")      // EAGAIN
@@ -23,11 +22,8 @@ var (
 	ErrFileTableFull = errors.New("too many open files in the system")     // ENFILE
 	ErrTooManyFiles  = errors.New("too many open files")                   // EMFILE
 	ErrNotTTY        = errors.New("inappropriate request for this device") // ENOTTY
-	ErrTextBusy      = errors.New("text file busy")                        // ETXTBSY
-	ErrTooBig        = errors.New("file too large")                        // EFBIG
 	ErrNoSpace       = errors.New("no space left on device")               // ENOSPC
 	ErrSeekPipe      = errors.New("illegal seek")                          // ESPIPE
-	ErrReadOnly      = errors.New("read-only file system")                 // EROFS
 	ErrTooManyLinks  = errors.New("too many links")                        // EMLINK
 	ErrPipe          = errors.New("broken pipe")                           // EPIPE
 	ErrRange         = errors.New("result does not fit")                   // ERANGE
@@ -35,5 +31,4 @@ var (
 	ErrNotEmpty      = errors.New("directory not empty")                   // ENOTEMPTY
 	ErrLoop          = errors.New("too many levels of symbolic links")     // ELOOP
 	ErrOverflow      = errors.New("value too large")                       // EOVERFLOW
-	ErrNoSys         = errors.New("operation not implemented")             // ENOSYS
 )

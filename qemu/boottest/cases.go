@@ -55,6 +55,10 @@ var Cases = append([]Case{
 		Name:    "arguments",
 		Program: []string{"echo", "a b", "", "é%", "--", "*"}, Stdout: "a b  é% -- *\n", Exact: true,
 	}, {
+		Name: "arguments-in-a-file", Append: "args=/opt/args", // as yolk does with those that are too long
+		Files:  map[string]string{"/opt/args": "echo\x00a b\x00\x00" + strings.Repeat("x", 5000) + "\x00"},
+		Stdout: "a b  " + strings.Repeat("x", 5000) + "\n", Exact: true,
+	}, {
 		Name:    "script-added",
 		Files:   map[string]string{"/opt/dir/hello": "#!/bin/sh\necho \"$1, $2\"\n"},
 		Program: []string{"/opt/dir/hello", "hello", "world"}, Stdout: "hello, world\n", Exact: true,

@@ -11,7 +11,7 @@ import (
 )
 
 // Prog is the program init.
-var Prog = kit.Prog{Name: "init", Usage: "[-- PROGRAM [ARG…]]", Main: Main,
+var Prog = kit.Prog{Name: "init", Usage: "[-- PROGRAM [ARG…] | -f FILE]", Main: Main,
 	Help: "the first process: run a shell or PROGRAM, then power off"}
 
 // The environment variables by which the kernel's command line tells init what
@@ -42,13 +42,6 @@ const (
 // signal that it did not ask for, and adopts orphans; a program that expects
 // neither would misbehave.
 func Main(args []string) int {
-	argv := []string{"/bin/sh"}
-	switch {
-	case len(args) > 2 && args[1] == "--":
-		argv = args[2:]
-	case len(args) > 1:
-		return kit.BadUsage
-	}
 	first := sys.Getpid() == 1
 	if !first { // as a test on another system has it
 		sys.Prctl(sys.SubreaperOption, 1)
@@ -57,6 +50,20 @@ func Main(args []string) int {
 		if _, err := sys.Fcntl(fd, sys.F_GETFD, 0); err != nil {
 			sys.Open(console, sys.O_RDWR, 0)
 		}
+	}
+	argv := []string{"/bin/sh"}
+	switch {
+	case len(args) > 2 && args[1] == "--":
+		argv = args[2:]
+	case len(args) == 3 && args[1] == "-f":
+		list, err := kit.ReadFile(args[2])
+		if err != nil {
+			kit.Complain("init", args[2], err)
+			return stop(first, statusNotFound<<8)
+		}
+		argv = strings.Split(strings.TrimSuffix(string(list), "\x00"), "\x00")
+	case len(args) > 1:
+		return kit.BadUsage
 	}
 	pid, err := sys.Fork()
 	if err != nil {

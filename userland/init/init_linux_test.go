@@ -104,6 +104,20 @@ func TestWAIT02OrphansAreReaped(t *testing.T) {
 	}
 }
 
+// TestArgumentsFromAFile: empty ones count; a file that is not there is said so.
+func TestArgumentsFromAFile(t *testing.T) {
+	list := filepath.Join(t.TempDir(), "args")
+	if err := os.WriteFile(list, []byte("sh\x00-c\x00echo $# \"$2\"; exit 4\x00x\x00\x00a b\x00"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, _, report, _ := boot(t, "", "-f", list); out != "2 a b\n" || report != "1024\n" {
+		t.Errorf("out %q, report %q", out, report)
+	}
+	if _, _, report, _ := boot(t, "", "-f", list+"x"); report != "32512\n" {
+		t.Errorf("without the file: report %q", report)
+	}
+}
+
 func TestUsage(t *testing.T) {
 	if _, _, report, status := boot(t, "", "sh"); report != "" || status != 2 {
 		t.Errorf("report %q status %d", report, status)
