@@ -1,5 +1,7 @@
 package mm
 
+import "yolk/kernel/trace"
+
 // ForkMode says what fork does with private writable pages.
 type ForkMode uint8
 
@@ -94,35 +96,52 @@ func (as *AddressSpace) copies(r *Region) int {
 // sharePages lets the child map the region's frames, and reports whether
 // entries of the parent lost their Writable bit.
 func (as *AddressSpace) sharePages(child *AddressSpace, r *Region) (marked bool) {
-	refs, private := as.mem.Frames.refs, !r.Shared()
-	shared := uint64(0)
+	take := Writable // of the entry that is shared, together with a mark
+	if r.Shared() {
+		take = 0
+	}
 	for va := r.Start; va < r.End; {
 		src, stop := as.stretch(va, r.End)
 		if len(src) > 0 {
 			dst := child.table(va)[va.Index(1):][:len(src)]
-			for i := 0; i < len(src); i++ {
-				if i+3 < len(src) && src[i]|src[i+1]|src[i+2]|src[i+3] == 0 {
-					i += 3 // most of a table is empty
-					continue
-				}
-				e := src[i]
-				if !e.Present() {
-					continue
-				}
-				if private && e.Writable() {
-					e = e&^Writable | COW
-					src[i] = e
-					marked = true
-				}
-				dst[i] = e &^ (Accessed | Dirty)
-				refs[e.Frame()]++
-				shared++
+			watched := as.watch(src)
+			n, m := as.mem.Frames.share(src, dst, take)
+			as.mem.Counters.ForkShared += n
+			marked = marked || m
+			if watched {
+				as.told(va, src)
+				child.tell(va, empty[:len(dst)], dst)
 			}
 		}
 		va = stop
 	}
-	as.mem.Counters.ForkShared += shared
 	return marked
+}
+
+// share makes dst map what src maps, with one more reference to each frame, of
+// which it returns how many there are.  Where an entry has the bits take, they go
+// from both sides, a mark comes in their place, and marked is set.
+func (fr *Frames) share(src, dst []PTE, take PTE) (shared uint64, marked bool) {
+	refs := fr.refs
+	for i := 0; i < len(src); i++ {
+		if i+3 < len(src) && src[i]|src[i+1]|src[i+2]|src[i+3] == 0 {
+			i += 3 // most of a table is empty
+			continue
+		}
+		e := src[i]
+		if !e.Present() {
+			continue
+		}
+		if e&take != 0 {
+			e = e&^Writable | COW
+			src[i] = e
+			marked = true
+		}
+		dst[i] = e &^ (Accessed | Dirty)
+		refs[e.Frame()]++
+		shared++
+	}
+	return shared, marked
 }
 
 // copyPages gives the child copies of the region's pages.  The parent's
@@ -134,12 +153,15 @@ func (as *AddressSpace) copyPages(child *AddressSpace, r *Region) {
 		if e.Frame() == m.zero {
 			m.Frames.Get(m.zero)
 			*slot = r.mapping(m.zero) &^ Accessed
-			return true
+		} else {
+			f := m.Frames.mustAlloc()
+			m.Phys.Copy(f, e.Frame())
+			*slot = r.owned(f) &^ (Accessed | Dirty)
+			m.Counters.ForkCopied++
 		}
-		f := m.Frames.mustAlloc()
-		m.Phys.Copy(f, e.Frame())
-		*slot = r.owned(f) &^ (Accessed | Dirty)
-		m.Counters.ForkCopied++
+		if m.Log.On(trace.ClassEntry) {
+			child.tellEntry(va, 0, *slot)
+		}
 		return true
 	})
 }

@@ -317,20 +317,27 @@ func (as *AddressSpace) freedTable(f Frame, va VirtAddr, level int) {
 // nothing to flush before the frames go, nor entries to empty: exit is half the
 // cost of fork.
 func (as *AddressSpace) abandon(va, end VirtAddr) {
-	frames := as.mem.Frames
 	for va < end {
 		ptes, stop := as.stretch(va, end)
-		for len(ptes) > 0 {
-			if len(ptes) >= 4 && ptes[0]|ptes[1]|ptes[2]|ptes[3] == 0 {
-				ptes = ptes[4:]
-				continue
-			}
-			if e := ptes[0]; e.Present() {
-				frames.Put(e.Frame())
-			}
-			ptes = ptes[1:]
+		as.mem.Frames.putAll(ptes)
+		if as.mem.Log.On(trace.ClassEntry) {
+			as.tell(va, ptes, empty[:len(ptes)])
 		}
 		va = stop
+	}
+}
+
+// putAll puts the frames that entries map.
+func (fr *Frames) putAll(ptes []PTE) {
+	for len(ptes) > 0 {
+		if len(ptes) >= 4 && ptes[0]|ptes[1]|ptes[2]|ptes[3] == 0 {
+			ptes = ptes[4:]
+			continue
+		}
+		if e := ptes[0]; e.Present() {
+			fr.Put(e.Frame())
+		}
+		ptes = ptes[1:]
 	}
 }
 
@@ -338,12 +345,16 @@ func (as *AddressSpace) abandon(va, end VirtAddr) {
 func (as *AddressSpace) zap(va, end VirtAddr) {
 	for va < end {
 		ptes, stop := as.stretch(va, end)
+		watched := as.watch(ptes)
 		for i, e := range ptes {
 			if e.Present() {
 				ptes[i] = 0
 				as.changed(va + VirtAddr(i)*PageSize)
 				as.release(e.Frame())
 			}
+		}
+		if watched {
+			as.told(va, ptes)
 		}
 		va = stop
 	}

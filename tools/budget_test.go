@@ -19,8 +19,8 @@ type budget struct {
 }
 
 var budgets = []budget{
-	{"the core", []string{"mm", "arch/amd64", "boot/...", "kernel"}, 6600},
-	{"the kernel with files, pipes, terminal and proc", []string{"mm", "arch/amd64", "boot/...", "kernel/..."}, 11600},
+	{"the core", []string{"mm", "arch/amd64", "boot/...", "kernel"}, 6900},
+	{"the kernel with files, pipes, terminal and proc", []string{"mm", "arch/amd64", "boot/...", "kernel/..."}, 12200},
 }
 
 // scaffolding is what only tests use.

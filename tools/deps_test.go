@@ -30,7 +30,8 @@ var layers = []layer{
 
 	// The kernel proper knows files by their interfaces only.
 	{dirs: []string{"kernel/vfs"}, ours: []string{"kernel/abi", "mm"}},
-	{dirs: []string{"kernel"}, ours: []string{"arch/amd64", "kernel/abi", "kernel/elf", "kernel/trace", "kernel/vfs", "mm"}},
+	{dirs: []string{"kernel/calltrace"}, ours: []string{"kernel/abi", "kernel/trace"}},
+	{dirs: []string{"kernel"}, ours: []string{"arch/amd64", "kernel/abi", "kernel/calltrace", "kernel/elf", "kernel/trace", "kernel/vfs", "mm"}},
 	{dirs: []string{"kernel/scripted"}, ours: []string{"arch/amd64", "mm", "mm/softmmu"}},
 
 	// What implements the interfaces.

@@ -48,6 +48,11 @@ type Case struct {
 	Initrds []func() ([]byte, error) // archives to lay over the base image
 	Trace   trace.Class
 
+	// The reader of the trace has room for TraceRoom events (0: the default) and
+	// takes none before the program has written TraceAfter.
+	TraceRoom  int
+	TraceAfter string
+
 	// What the user does: Stdin is the program's standard input, Dialogue
 	// takes place on the console.  A Dialogue makes all three descriptors the
 	// console, else none is.
@@ -55,13 +60,15 @@ type Case struct {
 	Dialogue []Line
 
 	// What must come of it.
-	Exit   int                          // yolk's exit status
-	Why    string                       // regular expression for the runner's explanation
-	Stdout string                       // regular expression for all of it
-	Exact  bool                         // Stdout is the very text
-	Stderr string                       // regular expression for all of it
-	Log    string                       // regular expression for some of it
-	Judge  func(ev []trace.Event) error // looks at the trace
+	Exit   int    // yolk's exit status
+	Why    string // regular expression for the runner's explanation
+	Stdout string // regular expression for all of it
+	Exact  bool   // Stdout is the very text
+	Stderr string // regular expression for all of it
+	Log    string // regular expression for some of it
+
+	// Judge looks at the trace, beside what the program said on standard output.
+	Judge func(stdout string, events []trace.Event) error
 }
 
 // A Line of a dialogue: the user waits for the guest to say something and
@@ -97,9 +104,15 @@ func (c *Case) Run(ctx context.Context, root string, s *System, machine string) 
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	got := &record{}
+	said := &awaited{w: &got.stdout, text: c.TraceAfter, heard: make(chan struct{})}
 	streams := &qemu.IO{
-		Stdin: strings.NewReader(c.Stdin), Stdout: &got.stdout, Stderr: &got.stderr, Log: &got.log,
-		Trace: func(ev *trace.Event) { got.events = append(got.events, *ev) },
+		Stdin: strings.NewReader(c.Stdin), Stdout: said, Stderr: &got.stderr, Log: &got.log, TraceRoom: c.TraceRoom,
+		Trace: func(ev *trace.Event) {
+			if c.TraceAfter != "" {
+				<-said.heard
+			}
+			got.events = append(got.events, *ev)
+		},
 	}
 	if c.Dialogue != nil {
 		cfg.Params.Terminal = [3]bool{true, true, true}
@@ -108,6 +121,23 @@ func (c *Case) Run(ctx context.Context, root string, s *System, machine string) 
 	}
 	got.result = qemu.Run(ctx, s.QEMU, cfg, streams)
 	return c.judge(got)
+}
+
+// awaited passes on what is written, and closes heard once that ends in text and
+// a newline.
+type awaited struct {
+	w     *bytes.Buffer
+	text  string
+	heard chan struct{}
+}
+
+func (a *awaited) Write(b []byte) (int, error) {
+	a.w.Write(b)
+	if a.text != "" && bytes.HasSuffix(a.w.Bytes(), []byte(a.text+"\n")) {
+		close(a.heard)
+		a.text = ""
+	}
+	return len(b), nil
 }
 
 // files writes Files and Initrds into dir, and returns the archives' paths and
@@ -173,7 +203,7 @@ func (c *Case) judge(got *record) error {
 		}
 	}
 	if c.Judge != nil {
-		if err := c.Judge(got.events); err != nil {
+		if err := c.Judge(got.stdout.String(), got.events); err != nil {
 			fail("trace: %w", err)
 		}
 	}

@@ -2,6 +2,7 @@ package boottest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"yolk/kernel/trace"
@@ -104,12 +105,7 @@ var Cases = append([]Case{
 	crash("rodata", "write to a protected page .*cr2 ffffffff80.*"),
 	crash("exec", "fetch from a protected page .*"),
 	crash("stack", "write to a missing page .*"),
-	{
-		Name:    "trace-fork-exec-exit", // the order in which a command lives
-		Program: []string{"sh", "-c", "/bin/echo x; exit 0"}, Stdout: "x\n",
-		Trace: trace.ClassProcess | trace.ClassFault, Judge: forkExecExit,
-	},
-}, exhaustCases...)
+}, slices.Concat(traceCases, exhaustCases)...)
 
 // crash is a boot with a fault raised on purpose: the report, which ends in a
 // Go trace with file and line, must come out, and the machine must end (ALL-01).
