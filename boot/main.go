@@ -96,11 +96,12 @@ func newTrace(classes trace.Class) *trace.Log {
 
 // tracePort writes events to the debug console that the host listens to.
 type tracePort struct {
-	buf [trace.EventSize]byte
+	enc trace.Encoder
+	buf [128]byte // more than the longest event
 }
 
 // Event implements trace.Sink.
 func (t *tracePort) Event(ev *trace.Event) {
-	b := ev.AppendBinary(t.buf[:0])
+	b := t.enc.Append(t.buf[:0], ev)
 	amd64.OutBytes(portTrace, &b[0], len(b))
 }

@@ -73,7 +73,7 @@ func (p *Process) load(path string, argv, envp []string) error {
 
 // become makes the image that b built p's own.
 func (p *Process) become(b *builder) {
-	old := p.root
+	p.emit(trace.ClassProcess, trace.Event{Kind: trace.Exec, Old: uint64(p.root), New: uint64(b.space.Root())})
 	p.Files.CloseExec() // before releaseSpace: a vfork parent must find them closed
 	if p.space != nil {
 		p.releaseSpace()
@@ -85,7 +85,7 @@ func (p *Process) become(b *builder) {
 	p.image = b.image
 	p.SetComm(b.name[strings.LastIndexByte(b.name, '/')+1:])
 	p.kernel.Counters.Execs++
-	p.emit(trace.ClassProcess, trace.Event{Kind: trace.Exec, Old: uint64(old), New: uint64(p.root)})
+	p.kernel.sample()
 	hookExec(p)
 }
 

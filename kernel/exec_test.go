@@ -181,7 +181,7 @@ func TestEXEC15NewImage(t *testing.T) {
 		s.log.Attach(trace.ClassAll, sinkFunc(func(ev *trace.Event) {
 			s.events = append(s.events, *ev)
 			p := s.k.Process(1)
-			if ev.Kind != trace.Exec || p.image.path != "/other" {
+			if ev.Kind != trace.Name || p.image.path != "/other" { // Name: the new image is in place
 				return
 			}
 			checked = true

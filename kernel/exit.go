@@ -33,6 +33,8 @@ func (p *Process) exit() {
 	p.releaseSpace()
 	p.abandonChildren()
 	p.emit(trace.ClassProcess, trace.Event{Kind: trace.Exit, Err: p.status})
+	k.sample()
+	k.traced.running = nil
 	p.setState(Zombie)
 	if k.init == p {
 		k.init = nil

@@ -61,8 +61,8 @@ func (p *Process) clone(q *cloneRequest) (uint64, error) {
 	// Point of no return.
 	pid := child.pid
 	p.children = append(p.children, child)
+	p.announce(child, q) // before setTIDs, which may change the memory that they have in common
 	child.setTIDs(q)
-	p.announce(child, q)
 	go child.run()
 	if q.flags&abi.CLONE_VFORK != 0 {
 		p.awaitRelease(child)
@@ -151,6 +151,7 @@ func (p *Process) announce(child *Process, q *cloneRequest) {
 		hookFork(p, child)
 	}
 	p.emit(trace.ClassProcess, ev)
+	k.sample()
 }
 
 // awaitRelease is the parent's half of vfork: it sleeps until the child has

@@ -87,6 +87,10 @@ type Kernel struct {
 	procs    int // live and zombie
 	init     *Process
 	lastTick int64 // Machine.Nanotime at the last interrupt of user mode
+	traced   struct {
+		running *Process // of the last Switch event
+		sampled int64    // Machine.Nanotime of the last Free event
+	}
 
 	halted   bool
 	status   uint32
@@ -136,10 +140,12 @@ func (k *Kernel) Unlock() { k.mu.Unlock() }
 func (k *Kernel) Start(path string, argv, envp []string, files *vfs.Table, fs *vfs.Context) error {
 	k.Lock()
 	defer k.Unlock()
+	k.traceBoot()
 	p, err := k.newProcess(nil)
 	if err != nil {
 		return err
 	}
+	k.trace.PID = int32(p.pid)
 	p.Files, p.FS = files, fs
 	p.Limits = defaultLimits(k)
 	p.join(p.pid, p.pid)

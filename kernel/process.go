@@ -161,7 +161,9 @@ func (p *Process) run() {
 	k := p.kernel
 	deepen()
 	k.mu.Lock()
-	k.trace.PID = int32(p.pid)
+	if k.trace.PID = int32(p.pid); k.trace.On(trace.ClassSched) {
+		p.traceSwitch()
+	}
 	hookEnter(p)
 	for {
 		if p.attention {
@@ -198,10 +200,13 @@ func deepen() byte {
 // yield gives the other goroutines a turn.
 func (p *Process) yield() {
 	p.usage.Involuntary++
-	p.kernel.mu.Unlock()
+	k := p.kernel
+	k.mu.Unlock()
 	runtime.Gosched()
-	p.kernel.mu.Lock()
-	p.kernel.trace.PID = int32(p.pid)
+	k.mu.Lock()
+	if k.trace.PID = int32(p.pid); k.trace.On(trace.ClassSched) {
+		p.traceSwitch()
+	}
 }
 
 // pause sleeps in the given state until a token is there.
@@ -212,7 +217,9 @@ func (p *Process) pause(s State) {
 	k.mu.Unlock()
 	<-p.wake
 	k.mu.Lock()
-	k.trace.PID = int32(p.pid)
+	if k.trace.PID = int32(p.pid); k.trace.On(trace.ClassSched) {
+		p.traceSwitch()
+	}
 	p.setState(Running)
 }
 
@@ -299,6 +306,7 @@ func (p *Process) Times() (user, system, start int64) {
 func (p *Process) SetComm(name string) {
 	p.image.comm = name[:min(len(name), 15)]
 	p.kernel.debug.update(p)
+	p.traceName()
 }
 
 // emit records an event of p's, if its class is on.

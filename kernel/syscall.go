@@ -33,11 +33,14 @@ func (p *Process) syscall() {
 	a := &p.args
 	a[0], a[1], a[2], a[3], a[4], a[5] = f.RDI, f.RSI, f.RDX, f.R10, f.R8, f.R9
 	if k.trace.On(trace.ClassSyscall) {
-		k.trace.Emit(trace.Event{Kind: trace.Syscall, VA: nr, Aux: f.RDI})
+		p.traceCall(nr)
 	}
 	if nr >= abi.SysCount || k.calls[nr].Do == nil {
 		k.logUnknown(nr)
 		f.RAX = errnoValue(abi.ENOSYS)
+		if k.trace.On(trace.ClassSyscall) {
+			p.traceReturn(nr, f.RAX)
+		}
 		return
 	}
 	ret, err := k.calls[nr].Do(p, a)
@@ -49,7 +52,7 @@ func (p *Process) syscall() {
 	}
 	f.RAX = ret
 	if k.trace.On(trace.ClassSyscall) {
-		k.trace.Emit(trace.Event{Kind: trace.SysReturn, VA: nr, Aux: ret})
+		p.traceReturn(nr, ret)
 	}
 }
 

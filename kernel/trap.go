@@ -68,6 +68,9 @@ func (p *Process) interrupt() {
 	now := k.machine.Nanotime()
 	p.usage.User += min(now-k.lastTick, longestTick)
 	k.lastTick = now
+	if now-k.traced.sampled >= sampleInterval {
+		k.sample()
+	}
 	p.yield()
 }
 

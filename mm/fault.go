@@ -38,11 +38,8 @@ func (as *AddressSpace) Fault(va VirtAddr, code FaultCode) (trace.Decision, erro
 	m := as.mem
 	m.Counters.Faults[out.decision]++
 	as.Faults++
-	if m.Log.On(trace.ClassFault) {
-		m.Log.Emit(trace.Event{
-			Kind: trace.Fault, VA: uint64(va), Err: uint32(code), Decision: out.decision,
-			Old: uint64(out.old), New: uint64(out.new), Refs: out.refs,
-		})
+	if m.Log.On(trace.ClassFault | trace.ClassEntry) {
+		as.tellFault(va, code, out)
 	}
 	switch out.decision {
 	case trace.SegvMapErr, trace.SegvAccErr, trace.BusAdrErr:
@@ -105,6 +102,7 @@ func (as *AddressSpace) faultBelowStack(va VirtAddr, code FaultCode) outcome {
 		out.decision = trace.StackGrow
 		r.Start -= more
 		as.size += uint64(more)
+		as.mapped(r, start, start+more)
 	}
 	return out
 }
@@ -196,6 +194,9 @@ func (as *AddressSpace) mapAround(r *Region, va VirtAddr, pt *Table) {
 				m.Frames.Get(f)
 				*e = r.mapping(f) &^ Accessed
 				m.Counters.AroundMapped++
+				if m.Log.On(trace.ClassEntry) {
+					as.tellEntry(va, 0, *e)
+				}
 			}
 		}
 	}
@@ -225,8 +226,7 @@ func (as *AddressSpace) breakCOW(r *Region, e *PTE, va VirtAddr) outcome {
 	m, f := as.mem, e.Frame()
 	out := outcome{decision: trace.COWReuse, old: f, new: f, refs: m.Frames.Refs(f)}
 	if out.refs == 1 {
-		*e = r.owned(f)
-		as.flushPage(va) // the processor may remember that it is read-only
+		as.replace(va, e, r.owned(f)) // the processor may remember that it is read-only
 		return out
 	}
 	page, err := m.Frames.Alloc()
@@ -245,8 +245,7 @@ func (as *AddressSpace) breakCOW(r *Region, e *PTE, va VirtAddr) outcome {
 		out.decision = trace.COWCopy
 		m.Phys.Copy(page, f)
 	}
-	*e = r.owned(page)
-	as.flushPage(va)
+	as.replace(va, e, r.owned(page))
 	m.Frames.Put(f) // after the flush: nobody may reach a frame that is free
 	return out
 }

@@ -1,5 +1,7 @@
 package mm
 
+import "yolk/kernel/trace"
+
 // ForkMode says what fork does with private writable pages.
 type ForkMode uint8
 
@@ -98,11 +100,16 @@ func (as *AddressSpace) sharePages(child *AddressSpace, r *Region) (marked bool)
 		src, stop := as.stretch(va, r.End)
 		if len(src) > 0 {
 			dst := child.table(va)[va.Index(1):][:len(src)]
+			watched := as.watch(src)
 			for i := used(src, 0); i < len(src); i = used(src, i+group) {
 				end := min(i+group, len(src))
 				if as.mem.shareEntries(dst[i:end], src[i:end], !r.Shared()) {
 					marked = true
 				}
+			}
+			if watched {
+				as.told(va, src)
+				child.tell(va, empty[:len(dst)], dst)
 			}
 		}
 		va = stop
@@ -140,12 +147,15 @@ func (as *AddressSpace) copyPages(child *AddressSpace, r *Region) {
 		if e.Frame() == m.zero {
 			m.Frames.Get(m.zero)
 			*slot = r.mapping(m.zero) &^ Accessed
-			return true
+		} else {
+			f := m.Frames.mustAlloc()
+			m.Phys.Copy(f, e.Frame())
+			*slot = r.owned(f) &^ (Accessed | Dirty)
+			m.Counters.ForkCopied++
 		}
-		f := m.Frames.mustAlloc()
-		m.Phys.Copy(f, e.Frame())
-		*slot = r.owned(f) &^ (Accessed | Dirty)
-		m.Counters.ForkCopied++
+		if m.Log.On(trace.ClassEntry) {
+			child.tellEntry(va, 0, *slot)
+		}
 		return true
 	})
 }

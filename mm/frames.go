@@ -148,6 +148,16 @@ func (fr *Frames) putAll(entries []PTE) {
 	}
 }
 
+// Shared returns the number of frames that have more than one reference.
+func (fr *Frames) Shared() (n int) {
+	for _, refs := range fr.refs {
+		if refs > 1 {
+			n++
+		}
+	}
+	return n
+}
+
 // Refs returns the number of references to f; 0 if it is free or not ours.
 func (fr *Frames) Refs(f Frame) uint32 { return fr.refs[f] }
 

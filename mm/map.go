@@ -1,5 +1,7 @@
 package mm
 
+import "yolk/kernel/trace"
+
 // Fixed says how Map treats MapRequest.Addr.
 type Fixed uint8
 
@@ -58,6 +60,7 @@ func (as *AddressSpace) Map(q MapRequest) (VirtAddr, error) {
 	as.unmap(start, end)
 	i := as.regions.after(start)
 	as.insert(i, r)
+	as.mapped(r, start, end)
 	as.merge(i, i+1)
 	as.unprepare()
 	if anonymous {
@@ -181,6 +184,9 @@ func (as *AddressSpace) Protect(start VirtAddr, length uint64, prot Prot) error 
 		as.reprotect(r)
 	}
 	as.settle()
+	if as.mem.Log.On(trace.ClassMap) {
+		as.tellRange(trace.Protect, start, end, prot)
+	}
 	as.merge(i, j)
 	as.unprepare()
 	return nil
@@ -192,6 +198,7 @@ func (as *AddressSpace) Protect(start VirtAddr, length uint64, prot Prot) error 
 func (as *AddressSpace) reprotect(r *Region) {
 	for va := r.Start; va < r.End; {
 		ptes, stop := as.stretch(va, r.End)
+		watched := as.watch(ptes)
 		for i, old := range ptes {
 			if !old.Present() {
 				continue
@@ -205,6 +212,9 @@ func (as *AddressSpace) reprotect(r *Region) {
 				ptes[i] = e
 				as.changed(va + VirtAddr(i)*PageSize)
 			}
+		}
+		if watched {
+			as.told(va, ptes)
 		}
 		va = stop
 	}
@@ -336,6 +346,9 @@ func (as *AddressSpace) unmap(start, end VirtAddr) {
 	}
 	as.prune(start, end, floor, ceil)
 	as.settle()
+	if as.mem.Log.On(trace.ClassMap) {
+		as.tellRange(trace.Unmap, start, end, 0)
+	}
 	for k := j; k > i; k-- {
 		as.drop(k - 1)
 	}

@@ -69,7 +69,8 @@ type Memory struct {
 	zero        Frame // mapped wherever anonymous memory was only read; never written
 	faultAround int
 	pending     pending
-	checks      mark // how often Check has run
+	checks      mark         // how often Check has run
+	watched     [Entries]PTE // see AddressSpace.watch
 }
 
 // New returns the Memory of a machine.  It takes one frame, the zero page.
@@ -155,7 +156,7 @@ func (as *AddressSpace) flushPage(va VirtAddr) {
 	m := as.mem
 	m.Counters.FlushPages++
 	if m.Log.On(trace.ClassTLB) {
-		m.Log.Emit(trace.Event{Kind: trace.FlushPage, VA: uint64(va.Page()), Old: uint64(as.root)})
+		as.tellFlush(va)
 	}
 	m.TLB.FlushPage(as.root, va.Page())
 }

@@ -47,6 +47,7 @@ func (as *AddressSpace) Remap(q RemapRequest) (VirtAddr, error) {
 	if oldEnd == r.End && inUser(q.Old, uint64(length)) && as.isFree(oldEnd, uint64(length-old)) {
 		r.End += length - old
 		as.size += uint64(length - old)
+		as.mapped(r, oldEnd, r.End)
 		i := as.regions.after(r.Start)
 		as.merge(i, i+1)
 		return q.Old, nil
@@ -82,6 +83,7 @@ func (as *AddressSpace) move(r *Region, from, old, to, length VirtAddr) (VirtAdd
 	as.split(from)
 	as.split(from + old)
 	as.insert(as.regions.after(to), &target)
+	as.mapped(&target, to, to+length)
 	as.moveEntries(from, from+kept, to)
 	as.unmap(from, from+old)
 	i := as.regions.after(to)
@@ -118,11 +120,16 @@ func (as *AddressSpace) moveEntries(va, end, to VirtAddr) {
 		src, stop := as.stretch(va, min(end, va+(spanEnd(to, 2)-to)))
 		if len(src) > 0 {
 			dst := as.table(to)[to.Index(1):][:len(src)]
+			watched := as.watch(src)
 			for i, e := range src {
 				if e.Present() {
 					dst[i], src[i] = e, 0
 					as.changed(va + VirtAddr(i)*PageSize)
 				}
+			}
+			if watched {
+				as.told(va, src)
+				as.tell(to, empty[:len(dst)], dst)
 			}
 		}
 		va, to = stop, to+(stop-va)

@@ -17,9 +17,10 @@ import (
 // each process has a map from page to contents, and fork copies it.
 type script struct {
 	*machine
-	code  []byte
-	procs []*modelProc
-	files []*modelFile
+	code   []byte
+	procs  []*modelProc
+	files  []*modelFile
+	reader *replica // follows by the events alone
 }
 
 // modelFile is an object: pages by index, holes are zero.
@@ -67,6 +68,7 @@ func runScript(t testing.TB, code []byte) {
 		around = 4
 	}
 	s := &script{machine: configure(t, scriptFrames, mm.Config{FaultAround: around}), code: code}
+	s.reader = watched(s.machine)
 	s.procs = []*modelProc{{s.newProc(), map[mm.VirtAddr]*modelPage{}}}
 	s.procs[0].SetBrkStart(heapBase)
 	for range 400 {
@@ -76,6 +78,7 @@ func runScript(t testing.TB, code []byte) {
 		s.step()
 		s.check()
 		s.verify()
+		s.reader.compare(s.machine)
 	}
 	s.finish()
 }
@@ -292,6 +295,7 @@ func (s *script) opFork(p *modelProc) error {
 		return err
 	}
 	child := &modelProc{s.adopt(as), map[mm.VirtAddr]*modelPage{}}
+	s.reader.forked(p.Root(), as.Root())
 	for va, mp := range p.pages {
 		cp := *mp
 		if copied := child.frame(va) != p.frame(va); mp.own != nil || copied {

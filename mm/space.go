@@ -108,6 +108,9 @@ func (as *AddressSpace) dismantle(f Frame, base VirtAddr, level int) {
 		part := entries[i:min(i+group, len(entries))]
 		if level == 1 {
 			as.mem.Frames.putAll(part)
+			if as.mem.Log.On(trace.ClassEntry) {
+				as.tell(start+VirtAddr(i)*PageSize, part, empty[:len(part)])
+			}
 			continue
 		}
 		for j, e := range part {
@@ -348,12 +351,16 @@ func (as *AddressSpace) freedTable(f Frame, va VirtAddr, level int) {
 func (as *AddressSpace) zap(va, end VirtAddr) {
 	for va < end {
 		ptes, stop := as.stretch(va, end)
+		watched := as.watch(ptes)
 		for i, e := range ptes {
 			if e.Present() {
 				ptes[i] = 0
 				as.changed(va + VirtAddr(i)*PageSize)
 				as.release(e.Frame())
 			}
+		}
+		if watched {
+			as.told(va, ptes)
 		}
 		va = stop
 	}

@@ -119,6 +119,22 @@ func (as *AddressSpace) copyOut(va VirtAddr, src []byte) (done int, err error) {
 	return done, nil
 }
 
+// Peek fills dst with user memory from va on as far as it is present and the user
+// may read it, and returns the number of bytes.  It faults nothing in and changes
+// nothing.
+func (as *AddressSpace) Peek(dst []byte, va VirtAddr) int {
+	done := 0
+	for done < len(dst) {
+		at := va + VirtAddr(done)
+		e, _ := as.Entry(at)
+		if e&(Present|User) != Present|User {
+			break
+		}
+		done += copy(dst[done:], as.mem.Phys.Page(e.Frame())[at.Offset():])
+	}
+	return done
+}
+
 // CopyIn fills dst from user memory, or fails with ErrFault or ErrNoMemory.
 func (as *AddressSpace) CopyIn(dst []byte, va VirtAddr) error {
 	if u := (UserRange{as, va, len(dst)}); !u.valid() {

@@ -143,21 +143,30 @@ var guests = map[string]func(*guest){
 	"on-console": func(g *guest) { g.ready(); g.live(func() { io.WriteString(g.com1, ".") }) },
 	"on-log":     func(g *guest) { g.ready(); g.live(func() { io.WriteString(g.log, ".") }) },
 	"on-trace": func(g *guest) {
+		var enc trace.Encoder
 		g.ready()
-		g.live(func() { g.trace.Write((&trace.Event{Kind: trace.Exit}).AppendBinary(nil)) })
+		g.live(func() { g.trace.Write(enc.Append(nil, &trace.Event{Kind: trace.Exit})) })
 	},
 	"bad-type":   func(g *guest) { g.ready(); g.frame(0x77); g.idle() },
 	"bad-length": func(g *guest) { g.ready(); g.frame(frameExit, 1); g.idle() },
-	"bad-trace":  func(g *guest) { g.ready(); g.trace.Write(make([]byte, trace.EventSize)); g.idle() },
-	"cut-short":  func(g *guest) { g.ready(); g.out.Write([]byte{frameStdout, 9, 0, 'x'}); os.Exit(qemuPanic) },
-	"traces":     (*guest).playTrace,
-	"cat":        (*guest).playCat,
-	"yes":        (*guest).playYes,
-	"silence":    (*guest).playSilence,
-	"terminal":   (*guest).playTerminal,
-	"resize":     (*guest).playResize,
-	"both":       func(g *guest) { g.ready(); g.say(); g.finish(0) },
-	"babble":     func(g *guest) { g.ready(); g.babble() },
+	"cut-trace":  func(g *guest) { g.ready(); g.trace.Write(exits(2)[:7]); g.finish(0) },
+	"traces-on":  func(g *guest) { g.ready(); g.trace.Write(exits(300)); g.idle() },
+	"flood": func(g *guest) { // traces more than a pipe holds, and says when it is through
+		g.ready()
+		g.trace.Write(exits(flood))
+		g.frame(frameStdout, '.')
+		g.finish(0)
+	},
+	"bad-trace": func(g *guest) { g.ready(); g.trace.Write(make([]byte, 64)); g.idle() },
+	"cut-short": func(g *guest) { g.ready(); g.out.Write([]byte{frameStdout, 9, 0, 'x'}); os.Exit(qemuPanic) },
+	"traces":    (*guest).playTrace,
+	"cat":       (*guest).playCat,
+	"yes":       (*guest).playYes,
+	"silence":   (*guest).playSilence,
+	"terminal":  (*guest).playTerminal,
+	"resize":    (*guest).playResize,
+	"both":      func(g *guest) { g.ready(); g.say(); g.finish(0) },
+	"babble":    func(g *guest) { g.ready(); g.babble() },
 }
 
 // live goes on for a second, in which the heart beats and words come.
@@ -192,12 +201,21 @@ func (g *guest) babble() {
 	g.finish(0)
 }
 
+// flood is how many events the guest flood sends.
+const flood = 200_000
+
+// exits are n events.
+func exits(n int) (b []byte) {
+	var enc trace.Encoder
+	for range n {
+		b = enc.Append(b, &trace.Event{Kind: trace.Exit, PID: 5, Err: 256})
+	}
+	return b
+}
+
 func (g *guest) playTrace() {
 	g.ready()
-	for i := range 3 {
-		ev := trace.Event{Seq: uint64(i), Kind: trace.Exit, PID: 5, Err: 256}
-		g.trace.Write(ev.AppendBinary(nil))
-	}
+	g.trace.Write(exits(3))
 	g.finish(0)
 }
 

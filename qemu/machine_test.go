@@ -1,8 +1,6 @@
 package qemu
 
 import (
-	"bytes"
-	"encoding/json"
 	"io"
 	"slices"
 	"strings"
@@ -70,36 +68,6 @@ func TestCommandLineErrors(t *testing.T) {
 	p := Params{Program: []string{strings.Repeat("x", 5000)}, ArgsFile: true}
 	if line, err := p.CommandLine(); err != nil || line != "tty=0 args=/.args" {
 		t.Errorf("%q, %v", line, err)
-	}
-}
-
-// TestTraceKnowsEveryKind: every kind that can be decoded is one valid JSON
-// object on one line, with fields of its own; the names are trace's to test.
-func TestTraceKnowsEveryKind(t *testing.T) {
-	for k := trace.None + 1; decodes(trace.Event{Kind: k}); k++ {
-		ev := trace.Event{Kind: k, VA: 0x7fff_0000_1000, Aux: 1<<64 - 1}
-		line := AppendJSON(nil, &ev)
-		var m map[string]any
-		if err := json.Unmarshal(line, &m); err != nil || bytes.IndexByte(line, '\n') != len(line)-1 {
-			t.Errorf("kind %d: %s: %v", k, line, err)
-		}
-		if m["kind"] != k.String() || len(fields[k]) == 0 {
-			t.Errorf("kind %d: %s", k, line)
-		}
-	}
-}
-
-func decodes(ev trace.Event) bool {
-	_, err := trace.Decode(ev.AppendBinary(nil))
-	return err == nil
-}
-
-func TestTraceFault(t *testing.T) {
-	ev := trace.Event{Seq: 9, Time: 1500, PID: 3, Kind: trace.Fault, Decision: trace.COWCopy, Err: 7,
-		VA: 0x401000, Old: 100, New: 200, Refs: 2}
-	want := `{"seq":9,"t":1500,"pid":3,"kind":"fault","va":"0x401000","err":7,"decision":"cow-copy","old_pfn":100,"new_pfn":200,"refs":2}` + "\n"
-	if got := string(AppendJSON(nil, &ev)); got != want {
-		t.Errorf("%s", got)
 	}
 }
 

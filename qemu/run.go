@@ -29,7 +29,8 @@ type IO struct {
 	Stdout     io.Writer // byte for byte
 	Stderr     io.Writer
 	Log        io.Writer          // the kernel's log and what QEMU itself says
-	Trace      func(*trace.Event) // called for every event, in order
+	Trace      func(*trace.Event) // called for every event, in order; while it does not return, the machine goes on
+	TraceRoom  int                // events that may wait for Trace; beyond, they become a trace.Lost; 0 is DefaultTraceRoom
 	Resized    <-chan Size        // new sizes of the terminal
 	Patience   time.Duration      // with the heartbeat; 0 is DefaultPatience, negative waits for ever
 	Silence    time.Duration      // how long the guest may say nothing while its heart beats; 0 is for ever
@@ -100,6 +101,9 @@ type session struct {
 	}
 	input  credit
 	output [2]*outStream
+	events *traceQueue
+	traced chan struct{}          // closed when the trace has been delivered
+	took   atomic.Bool            // the reader of the trace has taken an event since drain last looked
 	exit   atomic.Pointer[uint32] // the EXIT frame's wait status
 }
 
@@ -109,6 +113,8 @@ func newSession(streams *IO, links *links) *session {
 		log:  &lockedWriter{w: orDiscard(streams.Log)},
 		stop: make(chan error, 1),
 		up:   make(chan struct{}),
+
+		events: newTraceQueue(streams.TraceRoom), traced: make(chan struct{}),
 	}
 	s.qemuSays = &lastLine{w: s.log}
 	s.heart.patience, s.voice.patience = streams.Patience, streams.Silence
@@ -134,6 +140,7 @@ func (s *session) attend(ctx context.Context, cmd *exec.Cmd) Result {
 		}
 		s.serve(done, &readers, &writers)
 	}()
+	go s.writeTrace()
 	finished := make(chan struct{})
 	var reason error
 	go func() {
@@ -182,13 +189,30 @@ func (s *session) drain(ctx context.Context, readers, writers *sync.WaitGroup) b
 		for _, o := range s.output {
 			o.close()
 		}
+		s.events.close()
 		writers.Wait()
+		<-s.traced
 	}()
 	select {
 	case <-delivered:
 		return true
 	case <-ctx.Done():
+		s.drainTrace()
 		return false
+	}
+}
+
+// drainTrace waits for the reader of the trace as long as it takes events.
+func (s *session) drainTrace() {
+	for {
+		select {
+		case <-s.traced:
+			return
+		case <-time.After(time.Second):
+			if !s.took.Swap(false) {
+				return
+			}
+		}
 	}
 }
 
@@ -282,25 +306,33 @@ func (s *session) copyOut(w io.Writer, r io.Reader) {
 	}
 }
 
-// readTrace carries the trace.
+// readTrace takes the trace from the machine.
 func (s *session) readTrace(r io.Reader) {
 	in := bufio.NewReaderSize(r, 64<<10)
-	var rec [trace.EventSize]byte
+	var dec trace.Decoder
 	for {
-		if _, err := io.ReadFull(in, rec[:]); err != nil {
+		ev, err := dec.Decode(in)
+		if err == trace.ErrFormat {
+			s.end(fmt.Errorf("on the trace: %w", err))
+			io.Copy(io.Discard, in)
+		}
+		if err != nil {
 			return
 		}
 		s.heard()
-		ev, err := trace.Decode(rec[:])
-		if err != nil {
-			s.end(fmt.Errorf("on the trace: %w", err))
-			io.Copy(io.Discard, in)
-			return
-		}
 		if s.Trace != nil {
-			s.stuck.Add(1)
-			s.Trace(&ev)
-			s.stuck.Add(-1)
+			s.events.put(ev)
+		}
+	}
+}
+
+// writeTrace delivers the trace.
+func (s *session) writeTrace() {
+	defer close(s.traced)
+	for events := s.events.take(nil); len(events) > 0; events = s.events.take(events) {
+		for i := range events {
+			s.Trace(&events[i])
+			s.took.Store(true)
 		}
 	}
 }

@@ -231,14 +231,65 @@ func TestResize(t *testing.T) {
 }
 
 func TestTrace(t *testing.T) {
-	var out []byte
-	r := play(t, "traces", IO{Trace: func(ev *trace.Event) { out = AppendJSON(out, ev) }})
-	want := `{"seq":0,"t":0,"pid":5,"kind":"exit","status":256}
-{"seq":1,"t":0,"pid":5,"kind":"exit","status":256}
-{"seq":2,"t":0,"pid":5,"kind":"exit","status":256}
-`
-	if r.End != Finished || string(out) != want {
-		t.Errorf("%+v\n%s", r, out)
+	for guest, want := range map[string]int{"traces": 3, "cut-trace": 1} {
+		var got []trace.Event
+		r := play(t, guest, IO{Trace: func(ev *trace.Event) { got = append(got, *ev) }})
+		if r.End != Finished || len(got) != want {
+			t.Fatalf("%s: %+v, %+v", guest, r, got)
+		}
+		for i, ev := range got {
+			if ev != (trace.Event{Seq: uint64(i), Kind: trace.Exit, PID: 5, Err: 256}) {
+				t.Errorf("%s: event %d is %+v", guest, i, ev)
+			}
+		}
+	}
+}
+
+// TestTraceReaderStalls: a reader of the trace that takes nothing does not stop
+// the machine, and learns exactly what it missed.
+func TestTraceReaderStalls(t *testing.T) {
+	release := make(chan struct{})
+	next, lost := uint64(0), uint64(0)
+	r := play(t, "flood", IO{
+		TraceRoom: 1000,
+		Stdout:    writerFunc(func(b []byte) (int, error) { close(release); return len(b), nil }),
+		Trace: func(ev *trace.Event) {
+			<-release
+			if ev.Seq != next {
+				t.Errorf("event %d where %d was due", ev.Seq, next)
+			}
+			next++
+			if ev.Kind == trace.Lost {
+				next += ev.Aux - 1
+				lost += ev.Aux
+			}
+		},
+	})
+	if r.End != Finished || next != flood || lost < flood/2 {
+		t.Errorf("%+v; %d events accounted for, %d of them lost", r, next, lost)
+	}
+}
+
+// TestTraceReaderNeverComesBack: the machine ends, and the user's interrupt ends
+// the wait for the reader.
+func TestTraceReaderNeverComesBack(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	r := playOn(t, ctx, "traces", IO{
+		Trace: func(ev *trace.Event) { cancel(); select {} },
+	}, hostLink)
+	if r.End != Stopped {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestCancelKeepsTheTrace: when the user ends the machine, what it has traced by
+// then is delivered.
+func TestCancelKeepsTheTrace(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	n := 0
+	r := playOn(t, ctx, "traces-on", IO{Trace: func(ev *trace.Event) { cancel(); n++; time.Sleep(time.Millisecond) }}, hostLink)
+	if r.End != Stopped || n != 300 {
+		t.Errorf("%+v, %d events", r, n)
 	}
 }
 

@@ -31,9 +31,10 @@ var layers = []layer{
 	// The kernel proper knows files by their interfaces only.
 	{dirs: []string{"kernel/vfs"}, ours: []string{"kernel/abi", "mm"}},
 	{dirs: []string{"kernel/signal"}, ours: []string{"arch/amd64", "kernel/abi", "mm"}},
+	{dirs: []string{"kernel/calltrace"}, ours: []string{"kernel/abi", "kernel/trace"}},
 	{
 		dirs: []string{"kernel"},
-		ours: []string{"arch/amd64", "kernel/abi", "kernel/elf", "kernel/signal", "kernel/trace", "kernel/vfs", "mm"},
+		ours: []string{"arch/amd64", "kernel/abi", "kernel/calltrace", "kernel/elf", "kernel/signal", "kernel/trace", "kernel/vfs", "mm"},
 	},
 	{dirs: []string{"kernel/scripted"}, ours: []string{"arch/amd64", "mm", "mm/softmmu"}},
 

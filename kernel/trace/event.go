@@ -1,15 +1,17 @@
 package trace
 
-import (
-	"encoding/binary"
-	"errors"
-)
+// StreamVersion is the version of the events, as Boot tells it: it changes when
+// the meaning of a kind or of a field does.
+const StreamVersion = 1
 
 // Kind says what happened.
 type Kind uint8
 
 // The kinds of events.  What the fields of an Event mean for each kind stands
-// in the comment; a field that is not named is zero.
+// in the comment; a field that is not named is zero.  What an operation causes
+// comes before the operation itself: the entries that a fork changes before
+// Fork, those of a fault before Fault, in the order in which they change.  But
+// Syscall comes first, and so does Exec, at the point of no return.
 const (
 	None Kind = iota
 
@@ -17,23 +19,55 @@ const (
 	VFork       // PID parent, Aux child pid, Old = New = the shared root frame
 	VForkSleep  // PID parent, Aux child pid
 	VForkWake   // PID parent, Aux child pid
-	Exec        // exec passed its point of no return; Old and New root frames
+	Exec        // exec passes its point of no return; Old and New root frames
 	ExecFail    // exec failed before it; Err is the errno
 	Exit        // Err is the wait status as in wait(2)
 	Wait        // PID waiter, Aux reaped pid, Err its wait status
 	Reparent    // PID orphan, Aux the new parent's pid
-	Fault       // VA, Err hardware error code, Decision, Old and New frame, Refs of Old before the decision
+	Fault       // VA, Err hardware error code, Decision, Old and New frame, Refs of Old before the decision, Aux refs of New after it, and from bit 32 on the region's rights as in Map
 	TableMake   // New table frame, VA first address it maps, Aux level 1 (PT) to 4 (PML4), Old root frame
-	TableFree   // Old table frame, Aux level
+	TableFree   // Old table frame, VA first address it mapped, Aux level
 	FlushPage   // VA, Old root frame
 	FlushSpace  // Old root frame
 	SignalSend  // Aux receiver's pid, Err signal number
 	SignalFrame // a handler's frame was pushed; Err signal number, VA handler
 	SignalKill  // the signal's default action ended the process; Err signal number
-	Syscall     // VA system call number, Aux first argument
-	SysReturn   // VA system call number, Aux result
+	Syscall     // VA system call number; Aux, Old and New its arguments 1 to 3; Refs how many Args and Text events follow that belong to it
+	SysReturn   // VA system call number, Aux result, Refs as for Syscall
+	Args        // VA, Old and New arguments 4 to 6 of the Syscall before it; left out if all are zero
+
+	Boot    // the first event: Aux frames in all, VA of them free, Old the zero page's frame, New the kernel's root frame, Err StreamVersion
+	Name    // PID's program has the name in the Text that follows from now on; Refs how many Text events
+	Text    // a string, or a part of one: Err says how long it is and what of (TextArg, TextCut), Refs how many bytes of it are still to follow; VA, Old, New and Aux are its bytes, the first one lowest
+	Map     // a region: VA start, Aux length in bytes, Old root frame, Err rights and Map… flags, New file offset in bytes, Refs how many Text events with its name follow
+	Unmap   // whatever was mapped there is gone: VA, Aux length, Old root frame
+	Protect // a region's rights changed: VA, Aux length, Old root frame, Err rights
+	Entry   // a page-table entry of level 1: VA, Old the entry before, New after, Aux root frame, Refs references left to New's frame, or if there is none to Old's
+	Switch  // PID runs from now on, New its root frame
+	Free    // how memory stands: Aux free frames, VA frames with several references, Old TLB invalidations since boot
+	Lost    // Aux events are missing here, Seq and Time are the first one's: the host did not take them in time
 
 	kindCount
+)
+
+// Err of a Map event: the rights, which are mm.Prot's bits, and what kind of
+// region it is.
+const (
+	MapRead = 1 << iota
+	MapWrite
+	MapExec
+	MapShared    // writes reach the file, or all who share it
+	MapGrowsDown // a stack
+	MapFile      // backed by a file
+	MapHeap      // made by brk(2)
+)
+
+// Err of a Text event: the number of bytes in it, from bit TextArg on the index
+// of the argument that the text is of, and TextCut if more was there than is told.
+const (
+	TextSize = 32
+	TextArg  = 8
+	TextCut  = 1 << 15
 )
 
 // Decision is what the page-fault handler did about a fault.
@@ -74,40 +108,7 @@ type Event struct {
 	Aux      uint64
 }
 
-// EventSize is the length in bytes of an encoded Event.
-const EventSize = 64
-
-// ErrFormat is returned for bytes that are not an encoded event.
-var ErrFormat = errors.New("not a trace event")
-
-// eventMagic opens each record, so that a reader that lost bytes notices.
-const eventMagic = 0xE7
-
-// AppendBinary appends the event's EventSize bytes, little-endian, to b.
-func (ev *Event) AppendBinary(b []byte) []byte {
-	le := binary.LittleEndian
-	b = append(b, eventMagic, byte(ev.Kind), byte(ev.Decision), 0)
-	b = le.AppendUint32(b, ev.Err)
-	b = le.AppendUint64(b, ev.Seq)
-	b = le.AppendUint64(b, uint64(ev.Time))
-	b = le.AppendUint32(b, uint32(ev.PID))
-	b = le.AppendUint32(b, ev.Refs)
-	b = le.AppendUint64(b, ev.VA)
-	b = le.AppendUint64(b, ev.Old)
-	b = le.AppendUint64(b, ev.New)
-	return le.AppendUint64(b, ev.Aux)
-}
-
-// Decode reads an event from the first EventSize bytes of b.
-func Decode(b []byte) (Event, error) {
-	if len(b) < EventSize || b[0] != eventMagic || b[1] >= byte(kindCount) || b[2] >= byte(decisionCount) {
-		return Event{}, ErrFormat
-	}
-	le := binary.LittleEndian
-	return Event{
-		Kind: Kind(b[1]), Decision: Decision(b[2]), Err: le.Uint32(b[4:]),
-		Seq: le.Uint64(b[8:]), Time: int64(le.Uint64(b[16:])),
-		PID: int32(le.Uint32(b[24:])), Refs: le.Uint32(b[28:]),
-		VA: le.Uint64(b[32:]), Old: le.Uint64(b[40:]), New: le.Uint64(b[48:]), Aux: le.Uint64(b[56:]),
-	}, nil
+// Valid reports whether the event's kind and decision exist.
+func (ev *Event) Valid() bool {
+	return ev.Kind > None && ev.Kind < kindCount && ev.Decision < decisionCount
 }

@@ -6,7 +6,9 @@ var kindNames = [kindCount]string{
 	Fault: "fault", TableMake: "table-make", TableFree: "table-free",
 	FlushPage: "flush-page", FlushSpace: "flush-space",
 	SignalSend: "signal-send", SignalFrame: "signal-frame", SignalKill: "signal-kill",
-	Syscall: "syscall", SysReturn: "sysreturn",
+	Syscall: "syscall", SysReturn: "sysreturn", Args: "args",
+	Boot: "boot", Name: "name", Text: "text", Map: "map", Unmap: "unmap", Protect: "protect",
+	Entry: "entry", Switch: "switch", Free: "free", Lost: "lost",
 }
 
 // String returns the kind's name, as the JSON form and the panic report show it.

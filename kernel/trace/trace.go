@@ -5,22 +5,27 @@
 // The package is a leaf: it imports nothing of Yolk, so that mm may emit and
 // the host may decode.  Events are fixed-size records without pointers; the
 // kernel keeps the last [RingSize] of them and, where a channel is attached,
-// streams each in the binary form of [Event.AppendBinary].
+// streams each in the compact form of [Encoder].
 //
 // All methods of Log are called under the kernel lock.
 package trace
+
+import "encoding/binary"
 
 // Class is a set of event kinds that are switched on together.
 type Class uint32
 
 // The classes of events.
 const (
-	ClassProcess Class = 1 << iota // fork, vfork, exec, exit, wait
+	ClassProcess Class = 1 << iota // fork, vfork, exec, exit, wait; names of programs
 	ClassFault                     // page faults and their decisions
 	ClassTable                     // page-table frames made and freed
 	ClassTLB                       // TLB invalidations
 	ClassSignal                    // signals sent and delivered
 	ClassSyscall                   // system calls, entry and exit
+	ClassMap                       // regions made, removed, protected
+	ClassEntry                     // page-table entries of level 1 changed
+	ClassSched                     // who runs, and how much memory is free
 
 	ClassAll Class = 1<<iota - 1
 )
@@ -69,6 +74,28 @@ func (l *Log) Emit(ev Event) {
 	l.next++
 	if l.sink != nil {
 		l.sink.Event(slot)
+	}
+}
+
+// TextEvents returns how many events EmitText makes of n bytes.
+func TextEvents(n int) uint32 { return uint32(max(1, (n+TextSize-1)/TextSize)) }
+
+// EmitText records s as a text of the event before it, which is about its
+// argument number arg; cut says that s is only the beginning of it.
+func (l *Log) EmitText(arg int, s []byte, cut bool) {
+	le := binary.LittleEndian
+	for more := true; more; {
+		var b [TextSize]byte
+		n := copy(b[:], s)
+		s, more = s[n:], n < len(s)
+		what := uint32(n | arg<<TextArg)
+		if cut && !more {
+			what |= TextCut
+		}
+		l.Emit(Event{
+			Kind: Text, Err: what, Refs: uint32(len(s)),
+			VA: le.Uint64(b[:]), Old: le.Uint64(b[8:]), New: le.Uint64(b[16:]), Aux: le.Uint64(b[24:]),
+		})
 	}
 }
 

@@ -1,7 +1,9 @@
 package trace
 
 import (
-	"errors"
+	"bytes"
+	"io"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -58,32 +60,129 @@ func TestRingKeepsTheLastEvents(t *testing.T) {
 	}
 }
 
-func TestBinaryRoundTrip(t *testing.T) {
-	for k := Kind(0); k < kindCount; k++ {
-		ev := Event{
-			Seq: 1 << 40, Time: -5, PID: -1, Kind: k, Decision: COWCopy, Err: 7,
-			VA: 0xffff800000000123, Old: 1, New: 1 << 35, Refs: 65537, Aux: 42,
+// wild returns events whose fields are anything at all.
+func wild(n int) (list []Event) {
+	r := rand.New(rand.NewPCG(1, 2))
+	word := func() uint64 { return r.Uint64() >> (r.Uint64() % 65) << (r.Uint64() % 3 * 12) * (r.Uint64() % 2) }
+	for i := range n {
+		list = append(list, Event{
+			Seq: uint64(i), Time: int64(word()), PID: int32(word()), Kind: 1 + Kind(i)%(kindCount-1), Decision: Decision(word() % uint64(decisionCount)),
+			Err: uint32(word()), Refs: uint32(word()), VA: word(), Old: word(), New: word(), Aux: word(),
+		})
+	}
+	for _, ev := range []Event{{Time: -5, PID: -1}, {Time: -5, PID: -1, VA: 1 << 63}, {Time: -5, PID: -1, VA: 1 << 63}} { // equal to the one before
+		ev.Seq, ev.Kind = uint64(len(list)), Exit
+		list = append(list, ev)
+	}
+	return list
+}
+
+func TestWireRoundTrip(t *testing.T) {
+	var enc Encoder
+	var b []byte
+	events := wild(2000)
+	for _, ev := range events {
+		b = enc.Append(b, &ev)
+	}
+	in, dec := bytes.NewReader(b), Decoder{}
+	for _, want := range events {
+		if got, err := dec.Decode(in); err != nil || got != want {
+			t.Fatalf("got %+v, %v\nwant %+v", got, err, want)
 		}
-		b := ev.AppendBinary(nil)
-		if len(b) != EventSize {
-			t.Fatalf("%d bytes, want %d", len(b), EventSize)
-		}
-		if got, err := Decode(b); err != nil || got != ev {
-			t.Errorf("got %+v, %v\nwant %+v", got, err, ev)
-		}
+	}
+	if _, err := dec.Decode(in); err != io.EOF {
+		t.Errorf("at the end: %v", err)
+	}
+}
+
+// TestWireIsCompact: the usual event takes a fraction of its 64 bytes.
+func TestWireIsCompact(t *testing.T) {
+	var enc Encoder
+	entry := Event{Time: 5e9, PID: 3, Kind: Entry, VA: 0x7ffeffffe000, Old: 1<<63 | 0x85fa067, New: 1<<63 | 0x85fa265, Aux: 0x8595, Refs: 2}
+	enc.Append(nil, &entry)
+	entry.Time, entry.VA = entry.Time+1500, entry.VA+0x1000
+	if n := len(enc.Append(nil, &entry)); n > 17 {
+		t.Errorf("%d bytes", n)
 	}
 }
 
 func TestDecodeRefusesWhatIsNoEvent(t *testing.T) {
-	good := (&Event{Kind: Fork}).AppendBinary(nil)
-	for name, spoil := range map[string]func([]byte) []byte{
-		"cut off":          func(b []byte) []byte { return b[:EventSize-1] },
-		"wrong magic":      func(b []byte) []byte { b[0]++; return b },
-		"unknown kind":     func(b []byte) []byte { b[1] = byte(kindCount); return b },
-		"unknown decision": func(b []byte) []byte { b[2] = byte(decisionCount); return b },
+	good := new(Encoder).Append(nil, &Event{Kind: Fork, Decision: 1, PID: 300})
+	for cut := range good {
+		want := io.ErrUnexpectedEOF
+		if cut == 0 {
+			want = io.EOF
+		}
+		if _, err := new(Decoder).Decode(bytes.NewReader(good[:cut])); err != want {
+			t.Errorf("cut off after %d bytes: %v", cut, err)
+		}
+	}
+	for name, b := range map[string][]byte{
+		"no kind":             {0, 0, 0},
+		"unknown kind":        {byte(kindCount), 0, 0},
+		"unknown decision":    {byte(Fault), 2, 0, byte(decisionCount)},
+		"number of 11 bytes":  {byte(Fault), 0, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1},
+		"another unfit field": {byte(Fault), 128, 0, 255, 255, 255, 255, 255, 255, 255, 255, 255, 2},
 	} {
-		if _, err := Decode(spoil(append([]byte(nil), good...))); !errors.Is(err, ErrFormat) {
+		if _, err := new(Decoder).Decode(bytes.NewReader(b)); err != ErrFormat {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// FuzzDecode: whatever comes, there is an event or an error, and an event comes
+// back as it is.
+func FuzzDecode(f *testing.F) {
+	f.Add(new(Encoder).Append(nil, &Event{Kind: Fault, Decision: COWCopy, VA: 1 << 40, Old: 1, New: 2}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		in, dec, enc := bytes.NewReader(b), Decoder{}, Encoder{}
+		var events []Event
+		var again []byte
+		for {
+			ev, err := dec.Decode(in)
+			if err != nil {
+				break
+			}
+			events, again = append(events, ev), enc.Append(again, &ev)
+		}
+		in, dec = bytes.NewReader(again), Decoder{}
+		for _, want := range events {
+			if got, err := dec.Decode(in); err != nil || got != want {
+				t.Fatalf("got %+v, %v, want %+v", got, err, want)
+			}
+		}
+	})
+}
+
+func TestEmitText(t *testing.T) {
+	for _, c := range []struct {
+		n    int
+		errs []uint32
+		left []uint32
+	}{
+		{0, []uint32{2<<TextArg | TextCut}, []uint32{0}},
+		{5, []uint32{5 | 2<<TextArg | TextCut}, []uint32{0}},
+		{32, []uint32{32 | 2<<TextArg | TextCut}, []uint32{0}},
+		{70, []uint32{32 | 2<<TextArg, 32 | 2<<TextArg, 6 | 2<<TextArg | TextCut}, []uint32{38, 6, 0}},
+	} {
+		var l Log
+		var got collector
+		l.Attach(ClassAll, &got, nil)
+		s := make([]byte, c.n)
+		for i := range s {
+			s[i] = byte('a' + i%26)
+		}
+		l.EmitText(2, s, true)
+		if len(got) != len(c.errs) {
+			t.Fatalf("%d bytes in %d events", c.n, len(got))
+		}
+		for i, ev := range got {
+			if ev.Kind != Text || ev.Err != c.errs[i] || ev.Refs != c.left[i] {
+				t.Errorf("%d bytes, event %d: %+v", c.n, i, ev)
+			}
+		}
+		if c.n == 70 && (got[0].VA != 0x6867666564636261 || got[0].Aux>>56 != 'f') {
+			t.Errorf("the bytes are in another order: %#x … %#x", got[0].VA, got[0].Aux)
 		}
 	}
 }

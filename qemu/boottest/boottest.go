@@ -49,6 +49,11 @@ type Case struct {
 	Initrds []func() ([]byte, error) // archives to lay over the base image
 	Trace   trace.Class
 
+	// The reader of the trace has room for TraceRoom events (0: the default) and
+	// takes none before the program has written TraceAfter.
+	TraceRoom  int
+	TraceAfter string
+
 	// What the user does: Stdin is the program's standard input, Dialogue
 	// takes place on the console.  A Dialogue makes all three descriptors the
 	// console, else none is.
@@ -62,13 +67,15 @@ type Case struct {
 	Patience time.Duration
 
 	// What must come of it.
-	Exit   int                          // yolk's exit status
-	Why    string                       // regular expression for the runner's explanation
-	Stdout string                       // regular expression for all of it
-	Exact  bool                         // Stdout is the very text
-	Stderr string                       // regular expression for all of it
-	Log    string                       // regular expression for some of it
-	Judge  func(ev []trace.Event) error // looks at the trace
+	Exit   int    // yolk's exit status
+	Why    string // regular expression for the runner's explanation
+	Stdout string // regular expression for all of it
+	Exact  bool   // Stdout is the very text
+	Stderr string // regular expression for all of it
+	Log    string // regular expression for some of it
+
+	// Judge looks at the trace, beside what the program said on standard output.
+	Judge func(stdout string, events []trace.Event) error
 }
 
 // A Line of a dialogue: the user waits for the guest to say something and
@@ -88,6 +95,8 @@ type Line struct {
 const (
 	silence = 10 * time.Minute // without a byte from the guest but heartbeats
 	babble  = 256 << 20        // bytes on all channels together
+
+	eventSize = 72 // what an event of the trace counts for, as it is kept
 )
 
 // Run boots the case on the machine and says what is wrong.
@@ -113,11 +122,16 @@ func (c *Case) Run(ctx context.Context, root string, s *System, machine string) 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	got := &record{said: meter{left: babble, over: cancel}}
+	said := &awaited{w: &got.stdout, text: c.TraceAfter, heard: make(chan struct{})}
 	streams := &qemu.IO{
-		Stdin: strings.NewReader(c.Stdin), Stdout: got.said.on(&got.stdout), Stderr: got.said.on(&got.stderr),
+		Stdin: strings.NewReader(c.Stdin), Stdout: got.said.on(said), Stderr: got.said.on(&got.stderr),
 		Log: got.said.on(&got.log), ConsoleOut: got.said.on(io.Discard), Patience: c.Patience, Silence: silence,
+		TraceRoom: c.TraceRoom,
 		Trace: func(ev *trace.Event) {
-			got.said.add(trace.EventSize)
+			if c.TraceAfter != "" {
+				<-said.heard
+			}
+			got.said.add(eventSize)
 			got.events = append(got.events, *ev)
 		},
 	}
@@ -128,6 +142,23 @@ func (c *Case) Run(ctx context.Context, root string, s *System, machine string) 
 	}
 	got.result = qemu.Run(ctx, s.QEMU, cfg, streams)
 	return c.judge(got)
+}
+
+// awaited passes on what is written, and closes heard once that ends in text and
+// a newline.
+type awaited struct {
+	w     *bytes.Buffer
+	text  string
+	heard chan struct{}
+}
+
+func (a *awaited) Write(b []byte) (int, error) {
+	a.w.Write(b)
+	if a.text != "" && bytes.HasSuffix(a.w.Bytes(), []byte(a.text+"\n")) {
+		close(a.heard)
+		a.text = ""
+	}
+	return len(b), nil
 }
 
 // files writes Files and Initrds into dir, and returns the archives' paths and
@@ -225,7 +256,7 @@ func (c *Case) judge(got *record) error {
 		}
 	}
 	if c.Judge != nil {
-		if err := c.Judge(got.events); err != nil {
+		if err := c.Judge(got.stdout.String(), got.events); err != nil {
 			fail("trace: %w", err)
 		}
 	}

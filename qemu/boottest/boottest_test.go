@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,7 +43,7 @@ func TestCases(t *testing.T) {
 // TestJudge: each expectation of a case can fail by itself.
 func TestJudge(t *testing.T) {
 	c := Case{Exit: 3, Why: "", Stdout: "o+\n", Stderr: "e", Log: "needle",
-		Judge: func(ev []trace.Event) error {
+		Judge: func(_ string, ev []trace.Event) error {
 			if len(ev) != 1 {
 				return io.EOF
 			}
@@ -138,5 +139,108 @@ func TestForkExecExit(t *testing.T) {
 	}
 	if forkExecExit(nil) == nil || !strings.Contains(forkExecExit(life[3:]).Error(), "number") {
 		t.Error("lost events are not noticed")
+	}
+}
+
+// cowTrace is what cowdemo prints of a write that copies and one that does not,
+// and the events that fit it.
+func cowTrace() (stdout string, events []trace.Event) {
+	const user = 1 | 4 | 1<<63
+	type write struct {
+		pid                int32
+		va, old, new, refs uint64
+		decision           trace.Decision
+	}
+	add := func(ev trace.Event) {
+		ev.Seq = uint64(len(events))
+		events = append(events, ev)
+	}
+	stdout = "step=before pid=2 va=0x1000 pfn=0xa refs=1 cow=0 copies=0 reuses=0\nstep=before pid=2 va=0x2000 pfn=0xb refs=1 cow=0 copies=0 reuses=0\n" +
+		"step=child-writes pid=3 va=0x1000 pfn=0xc refs=1 cow=0 copies=1 reuses=0\n" +
+		"step=parent-writes pid=2 va=0x1000 pfn=0xa refs=1 cow=0 copies=0 reuses=1\n" +
+		"step=reclaimed pid=2 va=0x2000 pfn=0xb refs=1 cow=0 copies=0 reuses=1\n"
+	for i := range uint64(100) {
+		add(trace.Event{Kind: trace.Entry, VA: 0x100000 + i<<12, New: user, Aux: 9})
+	}
+	for _, e := range [][3]uint64{{0x1000, 0xa, 7}, {0x1000, 0xa, 8}, {0x2000, 0xb, 7}} {
+		add(trace.Event{Kind: trace.Entry, VA: e[0], New: e[1]<<12 | user | cow, Aux: e[2]})
+	}
+	for _, w := range []write{
+		{3, 0x1000, 0xa, 0xc, 2, trace.COWCopy}, {2, 0x1000, 0xa, 0xa, 1, trace.COWReuse}, {2, 0x2000, 0xb, 0xb, 1, trace.COWReuse},
+	} {
+		root := map[int32]uint64{2: 7, 3: 8}[w.pid]
+		add(trace.Event{Kind: trace.Entry, PID: w.pid, VA: w.va, Old: w.old<<12 | user | cow | 1<<5, New: w.new<<12 | user | 2, Aux: root})
+		add(trace.Event{Kind: trace.FlushPage, PID: w.pid, VA: w.va, Old: root})
+		add(trace.Event{Kind: trace.Fault, PID: w.pid, VA: w.va + 8, Err: 7, Decision: w.decision, Old: w.old, New: w.new, Refs: uint32(w.refs)})
+	}
+	return stdout, events
+}
+
+// TestCowdemoIsHeldAgainstItsTrace: whatever does not fit is noticed.
+func TestCowdemoIsHeldAgainstItsTrace(t *testing.T) {
+	stdout, events := cowTrace()
+	if err := cowdemo(stdout, events); err != nil {
+		t.Fatal(err)
+	}
+	last := len(events) - 1
+	for name, spoil := range map[string]func(ev []trace.Event) []trace.Event{
+		"frame":      func(ev []trace.Event) []trace.Event { ev[last].New++; return ev },
+		"decision":   func(ev []trace.Event) []trace.Event { ev[last].Decision = trace.COWCopy; return ev },
+		"references": func(ev []trace.Event) []trace.Event { ev[last].Refs++; return ev },
+		"two faults": func(ev []trace.Event) []trace.Event { ev[last-3].VA = ev[last].VA; return ev },
+		"no fault":   func(ev []trace.Event) []trace.Event { return ev[:last] },
+		"mark":       func(ev []trace.Event) []trace.Event { ev[last-2].New |= cow; return ev },
+		"flush":      func(ev []trace.Event) []trace.Event { ev[last-1].VA = 0; return ev },
+		"entry":      func(ev []trace.Event) []trace.Event { ev[last-2].Old ^= 4; return ev },
+		"gap":        func(ev []trace.Event) []trace.Event { ev[last].Seq++; return ev },
+		"left over": func(ev []trace.Event) []trace.Event {
+			return append(ev, trace.Event{Seq: uint64(last + 1), Kind: trace.TableFree, Aux: 4, Old: 7})
+		},
+	} {
+		if cowdemo(stdout, spoil(slices.Clone(events))) == nil {
+			t.Errorf("%s: not noticed", name)
+		}
+	}
+	if cowdemo(strings.Replace(stdout, "reuses=1", "reuses=0", 1), events) == nil || cowdemo("", events) == nil {
+		t.Error("a program that says less is not noticed")
+	}
+}
+
+func TestVforkdemoIsHeldAgainstItsTrace(t *testing.T) {
+	_, events := cowTrace()
+	for _, ev := range []trace.Event{
+		{Kind: trace.VFork, PID: 1, Aux: 2, Old: 5, New: 5}, {Kind: trace.VFork, PID: 2, Aux: 3, Old: 9, New: 9}, {Kind: trace.Free, PID: 2},
+		{Kind: trace.VForkSleep, PID: 2, Aux: 3}, {Kind: trace.Fault, PID: 3}, {Kind: trace.VForkWake, PID: 2, Aux: 3}, {Kind: trace.TableMake, PID: 2},
+	} {
+		ev.Seq = uint64(len(events))
+		events = append(events, ev)
+	}
+	if err := vforkdemo("", events); err != nil {
+		t.Fatal(err)
+	}
+	n := len(events)
+	for name, spoil := range map[string]func(ev []trace.Event){
+		"two roots": func(ev []trace.Event) { ev[n-6].New++ }, "awake": func(ev []trace.Event) { ev[n-3].PID = 2 },
+		"a table": func(ev []trace.Event) { ev[n-3].Kind = trace.TableMake }, "no sleep": func(ev []trace.Event) { ev[n-4].Kind = trace.Free },
+		"no wake": func(ev []trace.Event) { ev[n-2].Aux = 4 },
+	} {
+		spoilt := slices.Clone(events)
+		if spoil(spoilt); vforkdemo("", spoilt) == nil {
+			t.Errorf("%s: not noticed", name)
+		}
+	}
+}
+
+func TestStalledCounts(t *testing.T) {
+	good := []trace.Event{{Seq: 0}, {Kind: trace.Lost, Seq: 1, Aux: 100}, {Seq: 101}}
+	if err := stalled("", good); err != nil {
+		t.Error(err)
+	}
+	for i, bad := range [][]trace.Event{
+		{{Seq: 0}, {Kind: trace.Lost, Seq: 1, Aux: 100}, {Seq: 102}}, {{Seq: 0}, {Seq: 1}}, {{Kind: trace.Lost, Aux: 500}}, nil,
+	} {
+		if stalled("", bad) == nil {
+			t.Errorf("%d: not noticed", i)
+		}
 	}
 }

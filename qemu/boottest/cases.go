@@ -2,6 +2,7 @@ package boottest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -120,12 +121,8 @@ var Cases = append([]Case{
 		Name: "crash-refs", Append: "crash=device", // what is wrong is found, and the kernel goes on
 		Program: []string{"sh", "-c", "cat /proc/check; echo refs > /dev/crash; cat /proc/check"},
 		Stdout:  `clean\nmm: frame 0x[0-9a-f]+ counts \d+ references and has \d+\n`,
-	}, {
-		Name:    "trace-fork-exec-exit", // the order in which a command lives
-		Program: []string{"sh", "-c", "/bin/echo x; exit 0"}, Stdout: "x\n",
-		Trace: trace.ClassProcess | trace.ClassFault, Judge: forkExecExit,
 	},
-}, exhaustCases...)
+}, slices.Concat(traceCases, exhaustCases)...)
 
 // crash is a boot with a fault raised on purpose: the report, which ends in a
 // Go trace with file and line, must come out, and the machine must end (ALL-01).

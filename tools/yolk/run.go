@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -15,11 +14,13 @@ import (
 	"yolk/kernel/trace"
 	"yolk/qemu"
 	"yolk/tools/internal/system"
+	"yolk/tools/internal/tracefile"
 )
 
 // runFlags are the flags of yolk run.
 type runFlags struct {
 	machine, cpu, append, trace string
+	events                      eventsFlag
 	memory                      int
 	icount                      bool
 	gdb                         gdbFlag
@@ -38,7 +39,8 @@ func parseRun(name string, args []string) (*runFlags, error) {
 	set.Var(&f.adds, "add", "add a file or directory, `HOST:GUEST`; may be repeated")
 	set.StringVar(&f.append, "append", "", "`parameters` for the kernel")
 	set.BoolVar(&f.icount, "icount", false, "count instructions: the virtual clock runs by them, and runs repeat exactly")
-	set.StringVar(&f.trace, "trace", "", "write the kernel's events to `file`, one JSON object a line")
+	set.StringVar(&f.trace, "trace", "", "write the kernel's events to `file`, as JSON if it ends in .json; see yolk trace")
+	set.Var(&f.events, "trace-events", "the `classes` of events to trace, with commas between: "+tracefile.ClassNames())
 	set.Var(&f.gdb, "gdb", "wait for GDB on this `port` (a free one if none is given)")
 	set.Var(&f.qemu, "qemu", "a further `argument` for QEMU; may be repeated")
 	if err := set.Parse(joinGDB(set, args)); err != nil {
@@ -93,6 +95,17 @@ func joinGDB(set *flag.FlagSet, args []string) []string {
 		}
 	}
 	return out
+}
+
+// eventsFlag is a set of classes of events; 0 if none were named.
+type eventsFlag trace.Class
+
+func (e *eventsFlag) String() string { return "" }
+
+func (e *eventsFlag) Set(s string) error {
+	set, err := tracefile.ParseClasses(s)
+	*e = eventsFlag(set)
+	return err
 }
 
 // listFlag is a flag that may be repeated.
@@ -208,26 +221,17 @@ func (g *gdbFlag) choose() (int, error) {
 	return ln.Addr().(*net.TCPAddr).Port, nil
 }
 
-// traced are the classes that -trace asks for: all but the system calls,
-// which are too many to watch by default (-append trace=0x3f adds them).
-const traced = trace.ClassAll &^ trace.ClassSyscall
-
 // openTrace opens the trace's file; finish closes it.
 func (f *runFlags) openTrace(streams *qemu.IO) (finish func() error, err error) {
 	if f.trace == "" {
 		return func() error { return nil }, nil
 	}
-	file, err := os.Create(f.trace)
+	w, err := tracefile.Create(f.trace)
 	if err != nil {
 		return nil, err
 	}
-	w := bufio.NewWriterSize(file, 64<<10)
-	var line []byte
-	streams.Trace = func(ev *trace.Event) {
-		line = qemu.AppendJSON(line[:0], ev)
-		w.Write(line) // the error stays in w until it is flushed
-	}
-	return func() error { return errors.Join(w.Flush(), file.Close()) }, nil
+	streams.Trace = w.Event
+	return w.Close, nil
 }
 
 // connect leads the machine's channels to the host's terminal and streams:
@@ -244,8 +248,11 @@ func (f *runFlags) connect(cfg *qemu.Config, streams *qemu.IO, t *terminal) {
 	} else {
 		p.Terminal = t.is
 	}
-	if f.trace != "" {
-		p.Trace = traced
+	switch {
+	case f.events != 0:
+		p.Trace = trace.Class(f.events)
+	case f.trace != "":
+		p.Trace = tracefile.DefaultClasses(f.trace)
 	}
 	p.Size, p.Term = t.size(), t.name()
 	streams.Stdin, streams.Stdout, streams.Stderr = os.Stdin, os.Stdout, os.Stderr

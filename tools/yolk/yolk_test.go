@@ -60,7 +60,7 @@ func orElse(s, absent string) string {
 // the program's.
 func TestUsageErrors(t *testing.T) {
 	silence(t)
-	for _, args := range [][]string{{"run", "-no-such-flag"}, {"run", "-machine", "vax"}, {"no-such-command"}, {"run", "-gdb=x"}} {
+	for _, args := range [][]string{{"run", "-no-such-flag"}, {"run", "-machine", "vax"}, {"no-such-command"}, {"run", "-gdb=x"}, {"run", "-trace-events", "x"}} {
 		if code := dispatch(args); code != qemu.ExitFailed {
 			t.Errorf("%q: %d", args, code)
 		}
@@ -120,8 +120,25 @@ func TestConnect(t *testing.T) {
 		if cfg.Params.Terminal != c.tty || (streams.ConsoleIn != nil) != c.typed || (streams.Stdin == nil) != c.typed || streams.ConsoleOut != c.screen {
 			t.Errorf("%s: terminals %v, console reads %v, writes to %v", c.name, cfg.Params.Terminal, streams.ConsoleIn, streams.ConsoleOut)
 		}
-		if cfg.Params.Trace&trace.ClassFault == 0 || cfg.Params.Trace&trace.ClassSyscall != 0 {
+		if cfg.Params.Trace != trace.ClassAll&^(trace.ClassEntry|trace.ClassSched) {
 			t.Errorf("%s: trace %#x", c.name, cfg.Params.Trace)
+		}
+	}
+}
+
+// TestTracedClasses: -trace-events, else what the file's name asks for, else none.
+func TestTracedClasses(t *testing.T) {
+	for args, want := range map[string]trace.Class{
+		"": 0, "-trace x.yt": trace.ClassAll, "-trace x.yt -trace-events fault,entry": trace.ClassFault | trace.ClassEntry,
+		"-trace-events process": trace.ClassProcess,
+	} {
+		f, err := parseRun("run", strings.Fields(args))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := &qemu.Config{}
+		if f.connect(cfg, &qemu.IO{}, &terminal{}); cfg.Params.Trace != want {
+			t.Errorf("%s: %#x, want %#x", args, cfg.Params.Trace, want)
 		}
 	}
 }
@@ -157,7 +174,7 @@ func systemForTest(t *testing.T) (*system.System, error) {
 }
 
 func TestTraceFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "trace")
+	path := filepath.Join(t.TempDir(), "trace.json")
 	f := &runFlags{trace: path}
 	streams := &qemu.IO{}
 	finish, err := f.openTrace(streams)
