@@ -25,6 +25,7 @@ import (
 func limitHeap() {
 	reserve, tables := arenas.Size*3/16, (heap.Size-arenas.Size)/2
 	debug.SetMemoryLimit(int64(arenas.Size - reserve + tables))
+	debug.SetGCPercent(400) // the arenas are the heap's anyway: what is left unused there is wasted
 	goos.HeapReserve = uintptr(reserve)
 }
 

@@ -104,16 +104,11 @@ func (as *AddressSpace) dismantle(f Frame, base VirtAddr, level int) {
 	start, end := as.occupied(base, base+span(level)*Entries)
 	start &^= span(level) - 1
 	entries := as.mem.Phys.Table(f)[start.Index(level):][:(end-start+span(level)-1)/span(level)]
-	for i := used(entries, 0); i < len(entries); i = used(entries, i+group) {
-		part := entries[i:min(i+group, len(entries))]
-		if level == 1 {
-			as.mem.Frames.putAll(part)
-			if as.mem.Log.On(trace.ClassEntry) {
-				as.tell(start+VirtAddr(i)*PageSize, part, empty[:len(part)])
-			}
-			continue
-		}
-		for j, e := range part {
+	if level == 1 {
+		as.abandon(start, entries)
+	}
+	for i := used(entries, 0); level > 1 && i < len(entries); i = used(entries, i+group) {
+		for j, e := range entries[i:min(i+group, len(entries))] {
 			if e.Present() {
 				as.dismantle(e.Frame(), start+VirtAddr(i+j)*span(level), level-1)
 			}
@@ -121,6 +116,16 @@ func (as *AddressSpace) dismantle(f Frame, base VirtAddr, level int) {
 	}
 	as.freedTable(f, base, level)
 	as.mem.Frames.Put(f)
+}
+
+// abandon puts the frames that a PT's entries, from va's on, map.
+func (as *AddressSpace) abandon(va VirtAddr, entries []PTE) {
+	for i := used(entries, 0); i < len(entries); i = used(entries, i+group) {
+		as.mem.Frames.putAll(entries[i:min(i+group, len(entries))])
+	}
+	if as.mem.Log.On(trace.ClassEntry) {
+		as.tell(va, entries, empty[:len(entries)])
+	}
 }
 
 // occupied returns the bounds of what regions have of [base, end), both base
