@@ -5,7 +5,7 @@ import { diff, type SpaceChange } from "./diff.ts";
 import { History } from "./history.ts";
 import { pageAt, type Page } from "./look.ts";
 import { Records, type Names } from "./records.ts";
-import { Steps, usual, type Filter } from "./steps.ts";
+import { Steps, parts, usual, type Filter } from "./steps.ts";
 import type { Space, State } from "./state.ts";
 
 /** A place in some address space. */
@@ -67,7 +67,7 @@ export class App {
   grew(): void {
     this.history.extend();
     this.steps.extend();
-    if (this.following || this.at < 0) this.at = this.history.length - 1;
+    if (this.following || this.at < 0) this.at = this.whole(this.history.length - 1);
     this.changed();
   }
 
@@ -75,8 +75,15 @@ export class App {
   seek(i: number, keepPlaying = false): void {
     if (!keepPlaying) this.playing = 0;
     this.following = false;
-    this.at = Math.min(Math.max(i, 0), this.history.length - 1);
+    this.at = this.whole(i);
     this.changed();
+  }
+
+  /** whole is the event i, or where that is a text, the event that it belongs to. */
+  private whole(i: number): number {
+    i = Math.min(Math.max(i, 0), this.history.length - 1);
+    while (i > 0 && parts.has(this.records.kind(i))) i--;
+    return i;
   }
 
   /** step goes n steps on, or back. */

@@ -7,7 +7,7 @@
 
 import { bit, frameOf, makeEntry, none, present, writable, type Entry } from "./paging.ts";
 import { field, type Event, type Records } from "./records.ts";
-import { Holds, region, type Space, type State } from "./state.ts";
+import { Holds, nothing, region, type Space, type State } from "./state.ts";
 
 type Handler = (s: State, e: Event, r: Records) => void;
 
@@ -32,14 +32,14 @@ const handlers: Record<string, Handler> = {
   exit(s, e) {
     const space = s.spaces.get(s.process(e.pid).space);
     s.leave(e.pid);
-    if (space && s.spaces.get(space.id)!.pids.length === 0) s.dropSpace(space.root);
+    dropIfLeft(s, space);
     s.change(e.pid, { state: "zombie", awaits: 0, status: e.err });
   },
   wait: (s, e) => void s.processes.delete(e.aux),
   reparent: (s, e) => s.change(e.pid, { parent: e.aux }),
   fault: faulted,
   "table-make"(s, e) {
-    if (e.aux === 4) s.makeSpace(e.new, e.pid);
+    if (e.aux === 4) s.makeSpace(e.new, e.pid).ends = true;
     else s.addTable(known(s, e.old, e.pid).id, { frame: e.new, level: e.aux, va: e.va });
   },
   "table-free": (s, e) => s.removeTable(e.old),
@@ -60,11 +60,14 @@ const handlers: Record<string, Handler> = {
   lost: (s, e) => void (s.lost += e.aux),
 };
 
-/** apply makes s the state after the i-th event. */
-export function apply(s: State, r: Records, i: number): void {
-  const handler = handlers[r.kind(i)];
+/** The kinds of events between the first and the last of an address space that is emptied. */
+const emptying = new Set(["entry", "table-free", "flush-page", "flush-space", "exit"]);
+
+/** apply makes s the state after the event e of r. */
+export function apply(s: State, r: Records, e: Event): void {
+  const handler = handlers[e.kind];
+  if (s.given !== nothing && !emptying.has(e.kind)) s.given = nothing;
   if (!handler) return;
-  const e = r.event(i);
   if (e.pid > 0 && e.kind !== "lost" && !s.processes.has(e.pid)) s.change(e.pid, {});
   handler(s, e, r);
 }
@@ -112,7 +115,12 @@ function execed(s: State, e: Event): void {
   const next = known(s, e.new, e.pid);
   s.enter(e.pid, next.id);
   s.change(e.pid, { state: "running", awaits: 0 });
-  if (old && s.spaces.get(old.id)?.pids.length === 0) s.dropSpace(old.root);
+  dropIfLeft(s, old);
+}
+
+/** dropIfLeft ends a space that nobody is in any more, unless its end is still to be told. */
+function dropIfLeft(s: State, space: Space | undefined): void {
+  if (space && !space.ends && s.spaces.get(space.id)?.pids.length === 0) s.dropSpace(space.root);
 }
 
 /** changed is an Entry event: the entry as the processor sees it from now on. */
@@ -122,6 +130,7 @@ function changed(s: State, e: Event, r: Records): void {
   const entry: Entry = { low: r.word(e.index, field.new, "low"), high: r.word(e.index, field.new, "high") };
   const frame = frameOf(entry);
   if (present(entry) && s.mapped(frame) === 0) s.setHolds(frame, guess(space, e.va, entry));
+  if (!present(entry)) s.give(1, 0);
   s.setEntry(space.id, e.va, entry);
 }
 

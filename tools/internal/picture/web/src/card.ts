@@ -35,7 +35,7 @@ export class Card {
     this.map = h("div", {
       class: "map", tabindex: 0, role: "application", "aria-roledescription": "map of pages", "aria-describedby": "page-words",
     }, this.canvas, this.cursor);
-    this.el = h("article", { class: "card" }, h("header", {}, this.title, this.facts), this.bar, this.map);
+    this.el = h("article", { class: "card" }, h("header", {}, this.title, this.facts, this.bar), this.map);
     this.map.addEventListener("pointermove", (e) => app.point(this.spotAt(e)));
     this.map.addEventListener("pointerleave", () => app.point(null));
     this.map.addEventListener("click", (e) => app.choose(this.spotAt(e)));
@@ -75,19 +75,20 @@ export class Card {
     setAttribute(this.el, "data-root", hex(space.root));
     setAttribute(this.el, "data-pids", space.pids.join(" "));
     this.el.classList.toggle("borrowed", asleep !== undefined);
+    this.el.classList.toggle("unused", space.pids.length === 0);
     const who = space.pids.map((pid) => {
       const name = app.history.name(pid, app.at).split("/").at(-1);
       const state = pid === asleep?.pid ? "asleep" : asleep ? "borrows it" : "";
       return h("span", { class: "who", "data-pid": pid }, h("i", { class: "dot", style: `--hue:${hue(pid)}` }), h("b", {}, `PID ${pid}`), ` ${name}`, state && h("em", {}, state));
     });
-    this.title.replaceChildren(...(who.length ? who : [h("span", { class: "who" }, "being built")]));
+    this.title.replaceChildren(...(who.length ? who : [h("span", { class: "who" }, unused(s, space))]));
     setText(this.facts, `root ${hex(space.root)} · ${many(space.resident, "page")} present · ${many(space.tables.length, "page table")}`);
     const n = counts(s, space);
     const some = [Look.Private, Look.Shared, Look.Last, Look.File, Look.Zero, Look.Common].filter((l) => n[l] > 0);
     this.bar.replaceChildren(...some.map((l) => h("i", { style: `flex:${n[l]};background:var(--${lookColors[l]})`, title: `${many(n[l], "page")}: ${lookNames[l]}` })));
     const words = some.map((l) => `${n[l]} ${lookNames[l]}`).join(", ");
     setAttribute(this.bar, "aria-label", words || "no page is present");
-    setAttribute(this.map, "aria-label", `Address space of ${space.pids.map((p) => `PID ${p}`).join(" and ") || "a program being built"}: ${words || "no page is present"}`);
+    setAttribute(this.map, "aria-label", `Address space of ${space.pids.map((p) => `PID ${p}`).join(" and ") || unused(s, space)}: ${words || "no page is present"}`);
   }
 
   /** paintHead writes what a region is, above its rows. */
@@ -135,19 +136,20 @@ export class Card {
     ctx.fill();
   }
 
-  /** paintBorrowed hatches the pages of a space that a vfork child borrows. */
+  /** paintBorrowed paints over one half of each page of a space that a vfork child borrows. */
   private paintBorrowed(ctx: CanvasRenderingContext2D, r: Row): void {
     const p = this.geometry.pitch;
     const chunk = this.space.chunks.get(r.key);
-    ctx.strokeStyle = this.theme.color("borrowed");
-    ctx.lineWidth = 2;
+    ctx.fillStyle = this.theme.color("borrowed");
     ctx.beginPath();
     for (let i = r.first; i <= r.last; i++) {
       if (!chunk || !(chunk.low(i) & bit.present)) continue;
-      ctx.moveTo(i * p + 0.5, r.y + p - 1.5);
-      ctx.lineTo(i * p + p - 1.5, r.y + 0.5);
+      const [right, bottom] = [i * p + p - 1, r.y + p - 1];
+      ctx.moveTo(right, r.y);
+      ctx.lineTo(right, bottom);
+      ctx.lineTo(i * p, bottom);
     }
-    ctx.stroke();
+    ctx.fill();
   }
 
   private paintChange(ctx: CanvasRenderingContext2D, c: PageChange): void {
@@ -205,6 +207,11 @@ export class Card {
     } else return;
     e.preventDefault();
   }
+}
+
+/** unused says why nobody runs on a space. */
+export function unused(s: State, space: Space): string {
+  return s.building.get(space.maker) === space.id ? `PID ${space.maker} is building it` : "nobody's any more, being emptied";
 }
 
 /** shorten cuts words from the left until they fit. */

@@ -6,6 +6,7 @@ import { VirtualList, h, setText } from "./dom.ts";
 import type { Tab } from "./inspector.ts";
 import { hex } from "./records.ts";
 import type { Space } from "./state.ts";
+import { many } from "./words.ts";
 
 type Line = { space: SpaceChange } | { space: SpaceChange; page: PageChange };
 
@@ -53,8 +54,8 @@ export class ChangeTab implements Tab {
 }
 
 function title(c: SpaceChange): string {
-  const whose = (s: Space) => s.pids.map((p) => `PID ${p}`).join(", ") || "a program being built";
-  if (!c.before) return `${whose(c.after!)}: a new address space, root ${hex(c.after!.root)}, ${c.after!.resident} pages`;
-  if (!c.after) return `The address space with root ${hex(c.before.root)} went, with ${c.before.resident} pages`;
-  return `${whose(c.after)}: ${c.pages.length} pages`;
+  const whose = (s: Space) => s.pids.map((p) => `PID ${p}`).join(", ") || "nobody";
+  if (!c.before) return `${whose(c.after!)}: a new address space, root ${hex(c.after!.root)}, ${many(c.after!.resident, "page")}`;
+  if (!c.after) return `The address space with root ${hex(c.before.root)} went, with ${many(c.before.resident, "page")}`;
+  return `${whose(c.after)}: ${many(c.pages.length, "page")}`;
 }

@@ -95,7 +95,7 @@ export class History {
     }
     const [from, base] = this.nearest(i);
     const s = base.fork();
-    for (let k = from + 1; k <= i; k++) apply(s, this.records, k);
+    for (let k = from + 1; k <= i; k++) apply(s, this.records, this.records.event(k));
     this.recent.set(i, s);
     if (this.recent.size > remembered) this.recent.delete(this.recent.keys().next().value!);
     return s;
@@ -161,7 +161,7 @@ export class History {
 
   private playEvent(e: Event): void {
     const before = this.before(e);
-    apply(this.head, this.records, e.index);
+    apply(this.head, this.records, e);
     this.note(e, before);
     this.live(e);
     if (e.kind === "name") this.push(this.named, e.pid, e.index);
@@ -178,7 +178,7 @@ export class History {
         const space = s.spaces.get(s.process(e.pid).space);
         const life = this.living.get(e.pid);
         if (space ? space.pids.length > 1 : life?.vforked && life.execs.length === 0) return { borrowed: true };
-        return { pages: (space ?? s.dropped).resident, tables: space?.tables.length ?? s.dropped.tables };
+        return space ? { pages: space.resident, tables: space.tables.length } : { ...s.given };
       }
       case "fault":
         return e.old !== 0 && e.old === s.zeroFrame ? { wasZero: true } : {};

@@ -15,7 +15,7 @@ export class EventList implements Part {
   private offered = "";
 
   constructor(private readonly app: App) {
-    this.list = new VirtualList("events", "Events", 52, (n) => this.row(n), (n) => app.seek(app.steps.event(n)));
+    this.list = new VirtualList("events", "Events", 66, (n) => this.row(n), (n) => app.seek(app.steps.event(n)));
     this.only.addEventListener("change", () => app.filter({ pid: Number(this.only.value) }));
     this.el = h("section", { class: "events", "aria-label": "Events" },
       h("header", {}, h("h2", {}, "Events "), this.count, this.only), this.filters(), this.list.el);
@@ -58,7 +58,7 @@ export class EventList implements Part {
     const kind = records.kind(i);
     const what = kind === "fault" ? records.decision(i) : kind;
     const pid = records.pid(i);
-    return h("div", { class: `event ${kind} ${what}`, "data-event": i },
+    return h("div", { class: `event on-${kind} on-${what}`, "data-event": i },
       h("div", { class: "what" }, h("i", { class: "dot", style: `--hue:${hue(pid)}` }), h("span", {}, what.replaceAll("-", " ")), h("small", {}, `#${i}`)),
       h("p", {}, ...speech(sentence(history, i))));
   }

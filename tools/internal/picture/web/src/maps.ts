@@ -20,18 +20,23 @@ const pitches = [8, 14];
 const border = 26;
 const gap = 12;
 
+/** What a card's head, which stays in sight, hides of its map. */
+const cardHead = 80;
+
 export class Maps implements Part {
   readonly el: HTMLElement;
   private readonly grid = h("div", { class: "cards" });
   private readonly lines = h("canvas", { class: "lines", "aria-hidden": "true" });
   private readonly none = h("p", { class: "none" }, "No address space exists at this moment.");
+  private readonly scroll: HTMLElement;
   private readonly cards = new Map<number, Card>();
+  private revealed = ""; // the moment and the page that were scrolled to
 
   constructor(private readonly app: App, private readonly theme: Theme) {
-    const scroll = h("div", { class: "maps-scroll" }, this.grid, this.none);
-    this.el = h("section", { class: "maps", "aria-label": "Address spaces" }, legend(), scroll, this.lines);
-    scroll.addEventListener("scroll", () => app.changed());
-    new ResizeObserver(() => app.changed()).observe(scroll);
+    this.scroll = h("div", { class: "maps-scroll" }, this.grid, this.none);
+    this.el = h("section", { class: "maps", "aria-label": "Address spaces" }, legend(), this.scroll, this.lines);
+    this.scroll.addEventListener("scroll", () => app.changed());
+    new ResizeObserver(() => app.changed()).observe(this.scroll);
   }
 
   update(app: App): void {
@@ -51,7 +56,20 @@ export class Maps implements Part {
         va: page?.space.id === space.id ? page.page.va : -1,
       });
     }
+    if (!app.hover) this.reveal();
     this.drawLines(s, frame);
+  }
+
+  /** reveal scrolls to the page that is looked at, when it is another than before. */
+  private reveal(): void {
+    const spot = this.app.spot;
+    const key = `${this.app.at} ${spot?.space} ${spot?.va}`;
+    if (!spot || key === this.revealed) return;
+    this.revealed = key;
+    const at = this.cards.get(spot.space)?.center(spot.va);
+    if (!at) return;
+    const box = this.scroll.getBoundingClientRect();
+    if (at.y < box.top + cardHead || at.y > box.bottom - 30) this.scroll.scrollTop += at.y - (box.top + cardHead + box.bottom) / 2;
   }
 
   /**
@@ -124,6 +142,6 @@ function legend(): HTMLElement {
   const looks = [Look.Private, Look.Shared, Look.Last, Look.File, Look.Zero, Look.Common, Look.Absent];
   return h("ul", { class: "legend", "aria-label": "What the colours mean" },
     ...looks.map((l) => h("li", {}, h("i", { class: `swatch ${lookColors[l]}`, style: `--look:var(--${lookColors[l]})` }), lookNames[l])),
-    h("li", {}, h("i", { class: "swatch hatch" }), "borrowed by vfork"),
+    h("li", {}, h("i", { class: "swatch half" }), "borrowed by vfork"),
     h("li", {}, h("i", { class: "swatch ring" }), "changed in this step"));
 }

@@ -4,6 +4,7 @@
 import type { App } from "./app.ts";
 import { h } from "./dom.ts";
 import type { Tab } from "./inspector.ts";
+import { unused } from "./card.ts";
 import { lookNames, mappers, type Page } from "./look.ts";
 import { decode, indexAt, levelNames, present, span, type Entry } from "./paging.ts";
 import { hex, hex64 } from "./records.ts";
@@ -53,7 +54,7 @@ export class PageTab implements Tab {
     return h("header", { class: "page-head" },
       h("h3", {}, h("code", { id: "page-va" }, hex(page.va))),
       h("p", {}, h("i", { class: `swatch ${lookColors[page.look]}`, style: `--look:var(--${lookColors[page.look]})` }), h("b", { id: "page-look" }, lookNames[page.look]),
-        ` · ${space.pids.map((p) => `PID ${p}`).join(", ") || "a space being built"} · ${name}`));
+        ` · ${space.pids.map((p) => `PID ${p}`).join(", ") || unused(app.state, space)} · ${name}`));
   }
 }
 

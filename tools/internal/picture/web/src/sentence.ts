@@ -29,7 +29,7 @@ const speakers: Record<string, Speaker> = {
   "vfork-wake": (e) => say`${pid(e.pid)} wakes: ${pid(e.aux)} has given the address space back.`,
   exec: (e, f) => say`${pid(e.pid)} passed exec's point of no return: ${
     f.borrowed ? "the address space that it had borrowed stays with its parent" : e.old ? gone(f, "its old address space") : "it had no address space"
-  }; in the new one (root ${frame(e.new)}) ${many(f.present ?? 0, "page is", "pages are")} present.`,
+  }. In the new one (root ${frame(e.new)}) ${many(f.present ?? 0, "page is", "pages are")} present: the rest will come when it is touched.`,
   "exec-fail": (e) => say`Exec failed (${errorName(e.err)}): ${pid(e.pid)} is as it was.`,
   exit: (e, f) => say`${pid(e.pid)} ${statusWords(e.err)}: ${f.borrowed ? "the borrowed address space stays with its parent" : gone(f, "its address space")}. It is a zombie until its parent asks for the status.`,
   wait: (e) => say`${pid(e.pid)} collected the status of ${pid(e.aux)}, which ${statusWords(e.err)}: the zombie is gone.`,
@@ -92,7 +92,7 @@ function keeping(e: Event, f: Fact): Part[] {
 }
 
 function gone(f: Fact, what: string): string {
-  return `${what} is gone, with ${many(f.pages ?? 0, "page")} and ${many(f.tables ?? 0, "page table")}`;
+  return `${what} goes, with ${many(f.pages ?? 0, "page")} and ${many(f.tables ?? 0, "page table")}`;
 }
 
 function range(start: number, length: number): string {

@@ -82,6 +82,7 @@ export class Space {
   chunks = new Map<number, Chunk>(); // by address / chunkBytes
   resident = 0; // pages present
   told = false; // Entry events come for it, so nothing has to be guessed
+  ends = false; // TableFree will tell of its end, since TableMake told of its beginning
 
   constructor(
     public owner: number,
@@ -134,6 +135,14 @@ class Frames {
   constructor(public owner: number) {}
 }
 
+/** Pages and page-table frames. */
+export interface Given {
+  readonly pages: number;
+  readonly tables: number;
+}
+
+export const nothing: Given = { pages: 0, tables: 0 };
+
 let stamps = 0;
 
 export class State {
@@ -145,8 +154,8 @@ export class State {
   lost = 0; // events that were dropped so far
   flushes = 0;
   lastSpace = 0; // the highest id so far
-  /** The address space that went last, and with how much. */
-  dropped = { root: 0, resident: 0, tables: 0 };
+  /** What an address space that is being emptied has given back so far. */
+  given = nothing;
 
   processes = new Map<number, Process>();
   spaces = new Map<number, Space>(); // by id
@@ -206,7 +215,7 @@ export class State {
     for (const t of s.tables) this.tableOwner.delete(t.frame);
     for (const pid of s.pids) this.change(pid, { space: 0 });
     this.built(s);
-    this.dropped = { root, resident: s.resident, tables: s.tables.length };
+    this.give(s.resident, s.tables.length);
     this.spaces.delete(s.id);
     this.roots.delete(root);
   }
@@ -247,6 +256,12 @@ export class State {
     }
     s.tables = s.tables.filter((t) => t.frame !== frame);
     this.tableOwner.delete(frame);
+    this.give(0, 1);
+  }
+
+  /** give counts what is given back. */
+  give(pages: number, tables: number): void {
+    this.given = { pages: this.given.pages + pages, tables: this.given.tables + tables };
   }
 
   /** setRegion replaces what is mapped in [start, end) by r, or by nothing. */

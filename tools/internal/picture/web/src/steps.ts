@@ -20,7 +20,7 @@ export const classes: Record<string, string[]> = {
 export const usual = ["process", "fault", "map", "signal"];
 
 /** Text and Args belong to the event before them and are no events to a reader. */
-const parts = new Set(["text", "args"]);
+export const parts = new Set(["text", "args"]);
 
 const classOf = new Map(Object.entries(classes).flatMap(([name, kinds]) => kinds.map((k) => [k, name])));
 

@@ -2,9 +2,10 @@
 // single entries.
 
 import type { App } from "./app.ts";
+import { unused } from "./card.ts";
 import { VirtualList, h } from "./dom.ts";
 import type { Tab } from "./inspector.ts";
-import { bit, decode, entries, indexAt, levelNames, pageSize, span } from "./paging.ts";
+import { bit, decode, indexAt, levelNames, pageSize, span } from "./paging.ts";
 import { hex } from "./records.ts";
 import type { Space, State, Table } from "./state.ts";
 
@@ -42,7 +43,7 @@ export class TableTab implements Tab {
       this.who.textContent = "No address space exists at this moment.";
       this.lines = [];
     } else {
-      this.who.textContent = `Address space of ${this.space.pids.map((p) => `PID ${p}`).join(" and ") || "a program being built"}. Enter or a click opens a table.`;
+      this.who.textContent = `Address space of ${this.space.pids.map((p) => `PID ${p}`).join(" and ") || unused(s, this.space)}. Enter or a click opens a table.`;
       this.lines = this.flatten(this.space, at?.page.va ?? -1);
     }
     const looked = at ? this.lines.findIndex((l) => !l.table && l.va === at.page.va) : -1;
@@ -82,17 +83,18 @@ export class TableTab implements Tab {
   private fillTable(el: HTMLElement, l: Line, t: Table): void {
     el.setAttribute("aria-expanded", String(l.open));
     const place = t.level === 4 ? "CR3" : `[${indexAt(t.va, t.level + 1)}]`;
-    el.append(h("span", { class: "twist" }, l.open ? "▾" : "▸"), h("span", { class: "index" }, place), h("b", {}, levelNames[t.level]), " ", h("code", { class: "frame" }, hex(t.frame)),
-      h("small", {}, ` from ${hex(t.va)} · ${l.count} of ${t.level === 4 ? entries / 2 : entries}`));
+    el.append(h("span", { class: "twist" }, l.open ? "▾" : "▸"), h("span", { class: "index" }, place), h("b", {}, levelNames[t.level]), h("code", { class: "frame" }, hex(t.frame)),
+      h("small", {}, `${hex(t.va)} · ${l.count} used`));
   }
 
   private fillEntry(el: HTMLElement, l: Line): void {
     const e = this.space!.entry(l.va);
     const frame = (e.high & 0xfffff) * 2 ** 20 + (e.low >>> 12);
     const s: State = this.app.state;
-    el.append(h("span", { class: "index" }, `[${indexAt(l.va, 1)}]`), h("code", {}, hex(l.va)), " → ", h("code", { class: "frame" }, hex(frame)), " ",
+    el.title = hex(l.va);
+    el.append(h("span", { class: "index" }, `[${indexAt(l.va, 1)}]`), h("code", { class: "frame" }, hex(frame)),
       ...decode(e).map((b) => h("span", { class: `flag ${b.on ? "on" : "off"} ${b.name}`, title: `${b.name}: ${b.means}` }, b.name)),
-      h("small", {}, ` ×${s.mapped(frame)}`));
+      h("small", {}, `×${s.mapped(frame)}`), h("small", { class: "unseen" }, hex(l.va)));
   }
 
   /** pick opens or closes a table, and looks at the page of an entry. */

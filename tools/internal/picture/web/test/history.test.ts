@@ -5,7 +5,7 @@ import { History } from "../src/history.ts";
 import { Records } from "../src/records.ts";
 import { State } from "../src/state.ts";
 import { apply } from "../src/apply.ts";
-import { childWrites, encode, forked, heap, init, names, play, text, type Told } from "./trace.ts";
+import { childWrites, cow, encode, entryOf, forked, heap, init, names, play, text, type Told } from "./trace.ts";
 
 const page = 4096;
 
@@ -49,7 +49,7 @@ test("any moment, in any order, is what playing from the start gives", () => {
   const truth = new State();
   const shapes = [];
   for (let i = 0; i < records.length; i++) {
-    apply(truth, records, i);
+    apply(truth, records, records.event(i));
     shapes.push(JSON.stringify(shape(truth)));
   }
   let seed = 1;
@@ -114,7 +114,14 @@ test("facts: who keeps the frame, how many pages are shared or given back", () =
     { kind: "table-free", pid: 2, old: 0x31, aux: 1 }, { kind: "table-free", pid: 2, old: 0x30, aux: 4 }, { kind: "exit", pid: 2 });
   assert.deepEqual(h.fact(12), { pages: 3, marked: 3 });
   assert.deepEqual(h.fact(13).keepers, [1]);
-  assert.deepEqual(h.fact(16), { pages: 3, tables: 1 });
+  assert.deepEqual(h.fact(16), { pages: 3, tables: 2 });
+});
+
+test("facts: an exit that empties its space entry by entry gives back what it had", () => {
+  const gone: Told[] = [0, 1, 2].map((i) => ({ kind: "entry", pid: 2, va: heap + i * page, old: entryOf(0x21 + i, cow), new: 0, aux: 0x30 }));
+  const h = play(...init, ...forked, gone[0], { kind: "unmap", pid: 2, va: heap, aux: page, old: 0x30 }, gone[1], gone[2],
+    { kind: "table-free", pid: 2, old: 0x31, aux: 1 }, { kind: "table-free", pid: 2, old: 0x30, aux: 4 }, { kind: "exit", pid: 2 });
+  assert.deepEqual(h.fact(h.length - 1), { pages: 2, tables: 2 });
 });
 
 test("parent and child use the same rows of the map", () => {

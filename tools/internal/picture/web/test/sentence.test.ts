@@ -47,10 +47,10 @@ test("a file's page names the file", () => {
 
 test("exec, exit and wait say what becomes of the space", () => {
   const exec: Told = { kind: "exec", pid: 2, old: 0x30, new: 0x70 };
-  assert.match(told(...forked, exec), /its old address space is gone, with 3 pages and 2 page tables; in the new one \(root 0x70\) 0 pages are present/);
+  assert.match(told(...forked, exec), /its old address space goes, with 3 pages and 2 page tables\. In the new one \(root 0x70\) 0 pages are present/);
   const vfork: Told = { kind: "vfork", pid: 1, aux: 2, old: 0x10, new: 0x10 };
   assert.match(told(vfork, { kind: "vfork-wake", pid: 1, aux: 2 }, { kind: "exec", pid: 2, old: 0x10, new: 0x70 }), /borrowed stays with its parent/);
-  assert.match(told(...forked, { kind: "exit", pid: 2, err: 11 }), /^PID 2 was ended by SIGSEGV: its address space is gone, with 3 pages/);
+  assert.match(told(...forked, { kind: "exit", pid: 2, err: 11 }), /^PID 2 was ended by SIGSEGV: its address space goes, with 3 pages/);
   assert.match(told({ kind: "wait", pid: 1, aux: 2, err: 0x300 }), /exited with status 3/);
   assert.match(told({ kind: "exec-fail", pid: 1, err: 2 }), /ENOENT/);
 });

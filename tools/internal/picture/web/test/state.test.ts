@@ -122,13 +122,25 @@ const exec: Told[] = [
   { kind: "table-free", pid: 2, old: 0x30, aux: 4 },
 ];
 
-test("exec: the old space is gone, the stack was written in the new one", () => {
-  const s = last(...init, ...forked, ...exec);
+test("exec: the old space goes, the stack was written in the new one", () => {
+  const h = play(...init, ...forked, ...exec);
+  const during = h.stateAt(h.length - 3);
+  assert.deepEqual(during.spaceOf(0x30)?.pids, [], "nobody is in it, until its tables are freed");
+  assert.equal(spaceOf(during, 2).root, 0x70);
+  const s = h.stateAt(h.length - 1);
   assert.equal(s.spaceOf(0x30), undefined);
   assert.equal(spaceOf(s, 2).root, 0x70);
   assert.equal(spaceOf(s, 2).resident, 1);
   assert.equal(s.mapped(0x21), 1);
   assert.equal(pageAt(s, spaceOf(s, 1), heap).look, Look.Last);
+});
+
+test("a space that is emptied entry by entry stays until its root goes", () => {
+  const entry = (va: number, frame: number): Told => ({ kind: "entry", pid: 2, va, old: entryOf(frame, cow), new: 0, aux: 0x30 });
+  const h = play(...init, ...forked, exec[0], exec[2], entry(heap, 0x21), entry(heap + page, 0x22), exec[3], entry(heap + 2 * page, 0x23), exec[4]);
+  assert.equal(h.stateAt(h.length - 3).spaceOf(0x30)?.resident, 1);
+  assert.equal(h.stateAt(h.length - 1).spaceOf(0x30), undefined);
+  assert.equal(h.stateAt(h.length - 1).spaces.size, 2);
 });
 
 test("exec and exit without table events end the space too", () => {
