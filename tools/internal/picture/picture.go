@@ -11,7 +11,6 @@ import (
 	"compress/gzip"
 	_ "embed"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +20,7 @@ import (
 	"strings"
 
 	"yolk/kernel/trace"
+	"yolk/tools/internal/tracefile"
 )
 
 //go:embed page.html
@@ -31,31 +31,6 @@ const (
 	titleMark = "<title>Yolk</title>"
 	traceMark = "<!-- the trace goes here -->"
 )
-
-// RecordSize is the length in bytes of an event as the page reads it.
-const RecordSize = 64
-
-// recordMagic opens each record, so that the page notices bytes that are none.
-const recordMagic = 0xE7
-
-// AppendRecord appends the event's RecordSize bytes, little-endian, to b:
-//
-//	 0 u8 0xE7   1 u8 kind    2 u8 decision   4 u32 Err
-//	 8 u64 Seq  16 i64 Time  24 i32 PID      28 u32 Refs
-//	32 u64 VA   40 u64 Old   48 u64 New      56 u64 Aux
-func AppendRecord(b []byte, ev *trace.Event) []byte {
-	le := binary.LittleEndian
-	b = append(b, recordMagic, byte(ev.Kind), byte(ev.Decision), 0)
-	b = le.AppendUint32(b, ev.Err)
-	b = le.AppendUint64(b, ev.Seq)
-	b = le.AppendUint64(b, uint64(ev.Time))
-	b = le.AppendUint32(b, uint32(ev.PID))
-	b = le.AppendUint32(b, ev.Refs)
-	b = le.AppendUint64(b, ev.VA)
-	b = le.AppendUint64(b, ev.Old)
-	b = le.AppendUint64(b, ev.New)
-	return le.AppendUint64(b, ev.Aux)
-}
 
 // about is what the page must know besides the events.
 type about struct {
@@ -133,7 +108,7 @@ func names(name func(byte) string) []string {
 	return list
 }
 
-// writeEvents writes the records, packed with gzip, in base64.  It returns the
+// writeEvents writes the records (tracefile.AppendRecord), packed with gzip, in base64.  It returns the
 // error that ended the events apart from one of w.
 func writeEvents(w io.Writer, events iter.Seq2[trace.Event, error]) (broken, err error) {
 	text := base64.NewEncoder(base64.StdEncoding, w)
@@ -144,7 +119,7 @@ func writeEvents(w io.Writer, events iter.Seq2[trace.Event, error]) (broken, err
 			broken = err
 			break
 		}
-		record = AppendRecord(record[:0], &ev)
+		record = tracefile.AppendRecord(record[:0], &ev)
 		if _, err := packed.Write(record); err != nil {
 			return broken, err
 		}

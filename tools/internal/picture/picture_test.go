@@ -20,6 +20,7 @@ import (
 	"testing"
 
 	"yolk/kernel/trace"
+	"yolk/tools/internal/tracefile"
 )
 
 // sequence is the events, then err if it is not nil.
@@ -84,17 +85,17 @@ func records(t *testing.T, page string) []byte {
 // TestEventsArePacked: the page holds every field of every event.
 func TestEventsArePacked(t *testing.T) {
 	b := records(t, written(t, some, "t", nil))
-	if len(b) != len(some)*RecordSize {
+	if len(b) != len(some)*tracefile.RecordSize {
 		t.Fatalf("%d bytes", len(b))
 	}
 	le := binary.LittleEndian
 	for i, want := range some {
-		r := b[i*RecordSize:]
+		r := b[i*tracefile.RecordSize:]
 		got := trace.Event{
 			Kind: trace.Kind(r[1]), Decision: trace.Decision(r[2]), Err: le.Uint32(r[4:]), Seq: le.Uint64(r[8:]), Time: int64(le.Uint64(r[16:])),
 			PID: int32(le.Uint32(r[24:])), Refs: le.Uint32(r[28:]), VA: le.Uint64(r[32:]), Old: le.Uint64(r[40:]), New: le.Uint64(r[48:]), Aux: le.Uint64(r[56:]),
 		}
-		if r[0] != recordMagic || got != want {
+		if r[0] != 0xE7 || got != want {
 			t.Errorf("%+v, want %+v", got, want)
 		}
 	}
@@ -125,7 +126,7 @@ func TestEndings(t *testing.T) {
 	if err := json.Unmarshal([]byte(element(t, page, "ending")), &ending); err != nil || ending != broken.Error() {
 		t.Errorf("%q, %v", ending, err)
 	}
-	if len(records(t, page)) != len(some)*RecordSize {
+	if len(records(t, page)) != len(some)*tracefile.RecordSize {
 		t.Error("what came before the error is lost")
 	}
 	if e := element(t, written(t, some, "t", nil), "ending"); e != `""` {
