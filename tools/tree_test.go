@@ -42,7 +42,7 @@ func walk(t *testing.T, visit func(path string)) {
 		rel = filepath.ToSlash(rel)
 		hidden := strings.HasPrefix(d.Name(), ".") && rel != "." && d.Name() != ".ci"
 		switch {
-		case d.IsDir() && (hidden || rel == "bin"):
+		case d.IsDir() && (hidden || rel == "bin" || d.Name() == "node_modules"):
 			return filepath.SkipDir
 		case !d.IsDir():
 			visit(rel)

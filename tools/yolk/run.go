@@ -21,6 +21,7 @@ import (
 type runFlags struct {
 	machine, cpu, append, trace string
 	events                      eventsFlag
+	view                        viewFlags
 	memory                      int
 	icount                      bool
 	gdb                         gdbFlag
@@ -41,6 +42,8 @@ func parseRun(name string, args []string) (*runFlags, error) {
 	set.BoolVar(&f.icount, "icount", false, "count instructions: the virtual clock runs by them, and runs repeat exactly")
 	set.StringVar(&f.trace, "trace", "", "write the kernel's events to `file`, as JSON if it ends in .json; see yolk trace")
 	set.Var(&f.events, "trace-events", "the `classes` of events to trace, with commas between: "+tracefile.ClassNames())
+	set.BoolVar(&f.view.on, "view", false, "serve the picture of the running machine to a browser on this host")
+	set.StringVar(&f.view.addr, "view-addr", "", "serve it at this `address`; without it, at a free port")
 	set.Var(&f.gdb, "gdb", "wait for GDB on this `port` (a free one if none is given)")
 	set.Var(&f.qemu, "qemu", "a further `argument` for QEMU; may be repeated")
 	if err := set.Parse(joinGDB(set, args)); err != nil {
@@ -154,6 +157,10 @@ func (f *runFlags) start(qemuPath string, s *system.System) int {
 	if err != nil {
 		return complain(err)
 	}
+	endView, err := f.view.open(streams, f.title())
+	if err != nil {
+		return complain(err)
+	}
 	surviveBrokenPipe()
 	ctx, caught, stopSignals := onSignals()
 	defer stopSignals()
@@ -165,6 +172,7 @@ func (f *runFlags) start(qemuPath string, s *system.System) int {
 	if err := finishTrace(); err != nil {
 		complain(fmt.Errorf("the trace is not whole: %w", err))
 	}
+	endView(ctx)
 	if result.End == qemu.Stopped {
 		return f.stopped(caught())
 	}
@@ -251,6 +259,8 @@ func (f *runFlags) connect(cfg *qemu.Config, streams *qemu.IO, t *terminal) {
 	switch {
 	case f.events != 0:
 		p.Trace = trace.Class(f.events)
+	case f.view.wanted():
+		p.Trace = trace.ClassAll
 	case f.trace != "":
 		p.Trace = tracefile.DefaultClasses(f.trace)
 	}

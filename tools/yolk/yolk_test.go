@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -31,6 +32,8 @@ func TestParseRun(t *testing.T) {
 		{"-gdb=4711", runFlags{gdb: gdbFlag{true, 4711}}},
 		{"-gdb -m 64", runFlags{gdb: gdbFlag{on: true}, memory: 64}},
 		{"-gdb -- 4711", runFlags{gdb: gdbFlag{on: true}, program: []string{"4711"}}},
+		{"-view -m 64", runFlags{view: viewFlags{on: true}, memory: 64}},
+		{"-view-addr :80 -- ls", runFlags{view: viewFlags{addr: ":80"}, program: []string{"ls"}}},
 		{"-append -gdb -gdb 7", runFlags{append: "-gdb", gdb: gdbFlag{true, 7}}},
 	} {
 		got, err := parseRun("run", strings.Fields(c.args))
@@ -192,6 +195,38 @@ func TestTraceFile(t *testing.T) {
 	}
 	if _, err := (&runFlags{trace: filepath.Join(path, "x")}).openTrace(streams); err == nil {
 		t.Error("a trace that cannot be written was opened")
+	}
+}
+
+// TestView: the picture gets every event, as does the trace's file; it wants all
+// classes unless some are named; an address that cannot be had is an error.
+func TestView(t *testing.T) {
+	silence(t)
+	var file []trace.Kind
+	streams := &qemu.IO{Trace: func(ev *trace.Event) { file = append(file, ev.Kind) }}
+	v := viewFlags{on: true, addr: "127.0.0.1:0"}
+	end, err := v.open(streams, "t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	streams.Trace(&trace.Event{Kind: trace.Exit})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	end(ctx)
+	if len(file) != 1 {
+		t.Errorf("the file got %v", file)
+	}
+	f, cfg := &runFlags{view: v, trace: "t.json"}, &qemu.Config{}
+	f.connect(cfg, &qemu.IO{}, &terminal{})
+	if cfg.Params.Trace != trace.ClassAll {
+		t.Errorf("classes %#x", cfg.Params.Trace)
+	}
+	if _, err := (&viewFlags{addr: "127.0.0.1:99999"}).open(&qemu.IO{}, "t"); err == nil {
+		t.Error("an address that does not exist was opened")
+	}
+	none := &qemu.IO{}
+	if _, err := (&viewFlags{}).open(none, "t"); err != nil || none.Trace != nil {
+		t.Error("a picture was served that nobody wanted")
 	}
 }
 

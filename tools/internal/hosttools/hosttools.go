@@ -1,5 +1,5 @@
-// Package hosttools finds the programs that Yolk needs besides Go, QEMU and GDB,
-// and installs them where it may.
+// Package hosttools finds the programs that Yolk needs besides Go, QEMU and GDB
+// and those of the picture's tests, and installs them where it may.
 package hosttools
 
 import (
@@ -20,6 +20,7 @@ import (
 type Tool struct {
 	Name      string            // what people call it
 	Program   string            // the command
+	Others    []string          // other names of the command
 	Min       Version           // the oldest version that serves
 	Version   []string          // arguments that make it print its version
 	Elsewhere []string          // where installers put it outside of PATH (Windows)
@@ -44,6 +45,31 @@ var (
 			"dnf": "gdb", "pacman": "gdb", "zypper": "gdb", "apk": "gdb",
 		},
 	}
+
+	// Chromium, Node and NPM serve those who work on the picture: its tests and
+	// its build.  The built picture is part of the source tree.
+	Chromium = Tool{
+		Name: "Chromium", Program: "chromium", Others: []string{"chromium-browser", "google-chrome"}, Min: Version{112, 0}, Version: []string{"--version"},
+		Elsewhere: []string{"/Applications/Chromium.app/Contents/MacOS", `C:\Program Files\Chromium\Application`},
+		Packages: map[string]string{
+			"apt-get": "chromium", "brew": "chromium", "winget": "Hibbiki.Chromium",
+			"dnf": "chromium", "pacman": "chromium", "zypper": "chromium", "apk": "chromium",
+		},
+	}
+	Node = Tool{
+		Name: "Node.js", Program: "node", Min: Version{18, 17}, Version: []string{"--version"},
+		Packages: map[string]string{
+			"apt-get": "nodejs", "brew": "node", "winget": "OpenJS.NodeJS",
+			"dnf": "nodejs", "pacman": "nodejs", "zypper": "nodejs", "apk": "nodejs",
+		},
+	}
+	NPM = Tool{
+		Name: "npm", Program: "npm", Min: Version{8, 0}, Version: []string{"--version"},
+		Packages: map[string]string{
+			"apt-get": "npm", "brew": "node", "winget": "OpenJS.NodeJS",
+			"dnf": "npm", "pacman": "npm", "zypper": "npm", "apk": "npm",
+		},
+	}
 )
 
 // Version is a version of a tool: major and minor number.
@@ -64,11 +90,7 @@ var (
 // Find returns the tool's path and version.  The error wraps ErrMissing or
 // ErrOld where that is the reason.
 func (t *Tool) Find() (path string, v Version, err error) {
-	path, err = exec.LookPath(t.Program)
-	if err != nil {
-		path, err = t.findElsewhere()
-	}
-	if err != nil {
+	if path, err = t.look(); err != nil {
 		return "", v, fmt.Errorf("%s (%s): %w", t.Name, t.Program, ErrMissing)
 	}
 	out, err := exec.Command(path, t.Version...).Output()
@@ -84,7 +106,14 @@ func (t *Tool) Find() (path string, v Version, err error) {
 	return path, v, nil
 }
 
-func (t *Tool) findElsewhere() (string, error) {
+// look returns where the command is: under any of its names in PATH, else where
+// installers put it.
+func (t *Tool) look() (string, error) {
+	for _, name := range append([]string{t.Program}, t.Others...) {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
 	for _, dir := range t.Elsewhere {
 		if path, err := exec.LookPath(filepath.Join(dir, t.Program)); err == nil {
 			return path, nil
@@ -94,7 +123,7 @@ func (t *Tool) findElsewhere() (string, error) {
 }
 
 // versionPattern matches the first version number that stands by itself.
-var versionPattern = regexp.MustCompile(`(?:^|[ \t])(\d+)\.(\d+)`)
+var versionPattern = regexp.MustCompile(`(?:^|[ \t])v?(\d+)\.(\d+)`)
 
 // parseVersion finds the version in the first line of a tool's answer: the
 // last number in it that is one ("GNU gdb (Debian 13.1-3) 13.1").

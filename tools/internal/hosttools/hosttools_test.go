@@ -17,6 +17,10 @@ func TestParseVersion(t *testing.T) {
 		"GNU gdb (Debian 13.1-3) 13.1\n":                                         {13, 1},
 		"GNU gdb (GDB) 15.2":                                                     {15, 2},
 		"GNU gdb (Ubuntu 12.1-0ubuntu1~22.04.2) 12.1":                            {12, 1},
+		"Chromium 156.0.8078.79 built on Debian GNU/Linux 12 (bookworm)\n":       {156, 0},
+		"Google Chrome 126.0.6478.126 ":                                          {126, 0},
+		"v20.20.2\n":                                                             {20, 20},
+		"11.19.1\n":                                                              {11, 19},
 	} {
 		if got, err := parseVersion([]byte(line)); err != nil || got != want {
 			t.Errorf("%q: %v, %v", line, got, err)
@@ -71,6 +75,23 @@ func TestFindMissing(t *testing.T) {
 	tool := Tool{Name: "X", Program: "no-such-program"}
 	if _, _, err := tool.Find(); !errors.Is(err, ErrMissing) {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestFindByAnotherName: a command goes by several names.
+func TestFindByAnotherName(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the stand-in is a script")
+	}
+	dir := t.TempDir()
+	other := filepath.Join(dir, "other")
+	if err := os.WriteFile(other, []byte("#!/bin/sh\necho X 2.0\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	tool := Tool{Name: "X", Program: "no-such-program", Others: []string{"other"}, Min: Version{1, 0}}
+	if path, v, err := tool.Find(); path != other || v != (Version{2, 0}) || err != nil {
+		t.Errorf("%s, %v, %v", path, v, err)
 	}
 }
 

@@ -25,7 +25,7 @@ type Mutant struct {
 	File string   `json:"file"` // relative to the source tree, with slashes
 	Old  string   `json:"old"`  // stands in File exactly once
 	New  string   `json:"new"`
-	Kill []string `json:"kill"` // arguments of go test; or "boot" and the name of a boot check
+	Kill []string `json:"kill"` // arguments of go test; or "boot" and the name of a boot check; or "picture" and one of a picture's
 }
 
 // Mutants reads all mutants of a source tree.
@@ -55,7 +55,7 @@ func Mutants(root string) ([]Mutant, error) {
 }
 
 // skipDir tells the directories that hold no sources: .git and .cache among them.
-func skipDir(name string) bool { return strings.HasPrefix(name, ".") }
+func skipDir(name string) bool { return strings.HasPrefix(name, ".") || name == "node_modules" }
 
 // mutantChecks are the mutants, each to be killed.
 func mutantChecks(s *suite) ([]Check, error) {
@@ -84,8 +84,8 @@ func (s *suite) kill(ctx context.Context, m Mutant) outcome {
 	if err != nil {
 		return failed("%v", err)
 	}
-	if len(m.Kill) == 2 && m.Kill[0] == "boot" {
-		return s.killInBoot(ctx, m, mutated)
+	if len(m.Kill) == 2 && (m.Kill[0] == "boot" || m.Kill[0] == "picture") {
+		return s.killInCopy(ctx, m, mutated)
 	}
 	dir, err := os.MkdirTemp("", "mutant-")
 	if err != nil {
@@ -143,8 +143,8 @@ func writeOverlay(dir, path string, content []byte) (string, error) {
 	return overlay, os.WriteFile(overlay, b, 0o666)
 }
 
-// killInBoot builds a copy of the tree with the mutant and boots it.
-func (s *suite) killInBoot(ctx context.Context, m Mutant, mutated []byte) outcome {
+// killInCopy lays the mutant into a copy of the tree and runs a check there.
+func (s *suite) killInCopy(ctx context.Context, m Mutant, mutated []byte) outcome {
 	dir, err := os.MkdirTemp("", "mutant-")
 	if err != nil {
 		return failed("%v", err)
@@ -156,6 +156,14 @@ func (s *suite) killInBoot(ctx context.Context, m Mutant, mutated []byte) outcom
 	if err := os.WriteFile(filepath.Join(dir, filepath.FromSlash(m.File)), mutated, 0o666); err != nil {
 		return failed("%v", err)
 	}
+	if m.Kill[0] == "picture" {
+		return s.killPicture(ctx, m, dir)
+	}
+	return s.killInBoot(ctx, m, dir)
+}
+
+// killInBoot builds the copy of the tree and boots it.
+func (s *suite) killInBoot(ctx context.Context, m Mutant, dir string) outcome {
 	c, machine, ok := bootCase(m.Kill[1])
 	if !ok {
 		return failed("there is no boot check %q", m.Kill[1])

@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -88,6 +89,7 @@ func groups() []group {
 		{"gdb", 1, gdbChecks},
 		{"linux", 1, linuxChecks},
 		{"bench", 1, benchChecks},
+		{"picture", 1, pictureChecks},
 		{"mutant", 2, mutantChecks},
 	}
 }
@@ -98,6 +100,8 @@ type suite struct {
 	opt    Options
 	groups []group
 	sys    func() (*boottest.System, error) // built when the first check needs it
+	cache  string                           // directory for what is fetched
+	web    sync.Mutex                       // held while the picture's packages are fetched
 
 	mu    sync.Mutex
 	count [3]int   // by verdict; guarded by mu
@@ -105,7 +109,7 @@ type suite struct {
 }
 
 func newSuite(root string, opt Options) *suite {
-	s := &suite{root: root, opt: opt, groups: groups()}
+	s := &suite{root: root, opt: opt, groups: groups(), cache: filepath.Join(root, ".cache")}
 	s.sys = sync.OnceValues(s.buildSystem)
 	return s
 }

@@ -25,13 +25,15 @@ import (
 	"yolk/kernel/trace"
 )
 
+// RecordSize is the length in bytes of an event's record.
+const RecordSize = 64
+
 // Version is the version of the binary form that Writer writes and Reader reads.
 const Version = 1
 
 const (
 	magic       = "YOLKTRAC"
 	headerSize  = 16
-	recordSize  = 64
 	recordMagic = 0xE7 // opens each record, so that a reader in the wrong place notices
 )
 
@@ -57,7 +59,7 @@ func NewWriter(w io.Writer, json bool) *Writer {
 	if !json {
 		t.w.WriteString(magic) // an error stays in w until it is flushed
 		t.buf = binary.LittleEndian.AppendUint32(t.buf, Version)
-		t.w.Write(binary.LittleEndian.AppendUint32(t.buf, recordSize))
+		t.w.Write(binary.LittleEndian.AppendUint32(t.buf, RecordSize))
 	}
 	return t
 }
@@ -80,7 +82,7 @@ func (t *Writer) Event(ev *trace.Event) {
 	if t.json {
 		t.buf = AppendJSON(t.buf[:0], ev)
 	} else {
-		t.buf = appendRecord(t.buf[:0], ev)
+		t.buf = AppendRecord(t.buf[:0], ev)
 	}
 	t.w.Write(t.buf)
 }
@@ -88,7 +90,7 @@ func (t *Writer) Event(ev *trace.Event) {
 // Close ends the trace and returns the first error of all that was written.
 func (t *Writer) Close() error {
 	if !t.json {
-		t.w.Write(appendRecord(t.buf[:0], &trace.Event{Aux: t.n}))
+		t.w.Write(AppendRecord(t.buf[:0], &trace.Event{Aux: t.n}))
 	}
 	err := t.w.Flush()
 	if t.file != nil {
@@ -99,8 +101,8 @@ func (t *Writer) Close() error {
 	return err
 }
 
-// appendRecord appends the event's record to b.
-func appendRecord(b []byte, ev *trace.Event) []byte {
+// AppendRecord appends the event's record, of RecordSize bytes, to b.
+func AppendRecord(b []byte, ev *trace.Event) []byte {
 	le := binary.LittleEndian
 	b = append(b, recordMagic, byte(ev.Kind), byte(ev.Decision), 0)
 	b = le.AppendUint32(b, ev.Err)
@@ -115,7 +117,7 @@ func appendRecord(b []byte, ev *trace.Event) []byte {
 }
 
 // record decodes a record; it may be the trailer, of kind None.
-func record(b *[recordSize]byte) (ev trace.Event, ok bool) {
+func record(b *[RecordSize]byte) (ev trace.Event, ok bool) {
 	le := binary.LittleEndian
 	ev = trace.Event{
 		Kind: trace.Kind(b[1]), Decision: trace.Decision(b[2]), Err: le.Uint32(b[4:]),
@@ -156,7 +158,7 @@ func Open(r io.Reader) (*Reader, error) {
 	if v := le.Uint32(head[len(magic):]); v != Version {
 		return nil, &VersionError{v}
 	}
-	if le.Uint32(head[len(magic)+4:]) != recordSize {
+	if le.Uint32(head[len(magic)+4:]) != RecordSize {
 		return nil, ErrForeign
 	}
 	t.in.Discard(headerSize)
@@ -197,7 +199,7 @@ func (t *Reader) All() iter.Seq2[trace.Event, error] {
 }
 
 func (t *Reader) nextRecord() (trace.Event, error) {
-	var b [recordSize]byte
+	var b [RecordSize]byte
 	if _, err := io.ReadFull(t.in, b[:]); err == io.EOF || err == io.ErrUnexpectedEOF {
 		return trace.Event{}, &TruncatedError{t.n}
 	} else if err != nil {

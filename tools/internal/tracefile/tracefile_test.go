@@ -104,7 +104,7 @@ func TestCutOff(t *testing.T) {
 	for _, isJSON := range []bool{false, true} {
 		b := write(t, events, isJSON)
 		for cut := 1; cut < len(b); cut++ {
-			whole := max(0, cut-headerSize) / recordSize
+			whole := max(0, cut-headerSize) / RecordSize
 			if isJSON {
 				whole = bytes.Count(b[:cut], []byte("\n"))
 				if b[cut-1] == '\n' {
@@ -124,7 +124,7 @@ func TestCutOff(t *testing.T) {
 func TestBadFiles(t *testing.T) {
 	good := write(t, sample()[:3], false)
 	version, size, amid, end := bytes.Clone(good), bytes.Clone(good), bytes.Clone(good), bytes.Clone(good)
-	version[8], size[12], amid[headerSize+recordSize], end[len(end)-8] = 9, 32, 0, 2
+	version[8], size[12], amid[headerSize+RecordSize], end[len(end)-8] = 9, 32, 0, 2
 	stream := write(t, []trace.Event{{Kind: trace.Boot, Err: trace.StreamVersion + 1}}, false)
 	line := string(AppendJSON(nil, &sample()[0]))
 	for _, c := range []struct {

@@ -1,0 +1,147 @@
+// The address spaces side by side: those that the moment is about, and those that
+// the reader has pinned.
+
+import type { App, Part } from "./app.ts";
+import { Card } from "./card.ts";
+import type { PageChange } from "./diff.ts";
+import { h } from "./dom.ts";
+import { Look, lookNames, mappers } from "./look.ts";
+import { present } from "./paging.ts";
+import { Holds, chunkPages, type Space, type State } from "./state.ts";
+import { fit, lookColors, type Theme } from "./theme.ts";
+
+/** How many address spaces are shown besides the pinned ones. */
+const atOnce = 4;
+
+/** The least and the greatest distance of two pages on a map, in pixels. */
+const pitches = [8, 14];
+
+/** Space on a card besides its map, in pixels. */
+const border = 26;
+const gap = 12;
+
+/** What a card's head, which stays in sight, hides of its map. */
+const cardHead = 80;
+
+export class Maps implements Part {
+  readonly el: HTMLElement;
+  private readonly grid = h("div", { class: "cards" });
+  private readonly lines = h("canvas", { class: "lines", "aria-hidden": "true" });
+  private readonly none = h("p", { class: "none" }, "No address space exists at this moment.");
+  private readonly scroll: HTMLElement;
+  private readonly cards = new Map<number, Card>();
+  private revealed = ""; // the moment and the page that were scrolled to
+
+  constructor(private readonly app: App, private readonly theme: Theme) {
+    this.scroll = h("div", { class: "maps-scroll" }, this.grid, this.none);
+    this.el = h("section", { class: "maps", "aria-label": "Address spaces" }, legend(), this.scroll, this.lines);
+    this.scroll.addEventListener("scroll", () => app.changed());
+    new ResizeObserver(() => app.changed()).observe(this.scroll);
+  }
+
+  update(app: App): void {
+    const s = app.at < 0 ? null : app.state;
+    const shown = s ? this.choose(s) : [];
+    this.none.hidden = shown.length > 0;
+    this.arrange(shown);
+    if (!s) return;
+    const page = app.page;
+    const frame = page && present(page.page.entry) ? page.page.frame : 0;
+    const changes = new Map(app.changes.map((c) => [(c.after ?? c.before)!.id, c.pages]));
+    const pitch = this.pitch(shown.length);
+    for (const space of shown) {
+      this.cards.get(space.id)!.update(s, space, pitch, {
+        changes: new Map<number, PageChange>((changes.get(space.id) ?? []).map((c) => [c.va, c])),
+        frame: s.holds(frame) === Holds.Zero ? 0 : frame, // the zero page is everybody's: lighting it up tells nothing
+        va: page?.space.id === space.id ? page.page.va : -1,
+      });
+    }
+    if (!app.hover) this.reveal();
+    this.drawLines(s, frame);
+  }
+
+  /** reveal scrolls to the page that is looked at, when it is another than before. */
+  private reveal(): void {
+    const spot = this.app.spot;
+    const key = `${this.app.at} ${spot?.space} ${spot?.va}`;
+    if (!spot || key === this.revealed) return;
+    this.revealed = key;
+    const at = this.cards.get(spot.space)?.center(spot.va);
+    if (!at) return;
+    const box = this.scroll.getBoundingClientRect();
+    if (at.y < box.top + cardHead || at.y > box.bottom - 30) this.scroll.scrollTop += at.y - (box.top + cardHead + box.bottom) / 2;
+  }
+
+  /**
+   * choose picks the spaces to show, in the order in which they were made; but
+   * init, which mostly waits, comes last.
+   */
+  private choose(s: State): Space[] {
+    const ids = new Set<number>();
+    for (const pid of this.app.pinned) add(ids, s.process(pid).space);
+    const wanted = ids.size + atOnce;
+    const e = this.app.records.event(this.app.at);
+    add(ids, this.app.eventSpot?.space);
+    for (const pid of [e.pid, e.kind === "fork" || e.kind === "vfork" ? e.aux : 0, s.process(e.pid).parent]) add(ids, s.process(pid).space);
+    const chosen = this.app.chosen?.space;
+    add(ids, s.spaces.has(chosen ?? 0) ? chosen : 0);
+    for (const space of [...s.spaces.values()].reverse()) if (ids.size < wanted) add(ids, space.id);
+    const place = (id: number) => id + (s.spaces.get(id)?.pids.includes(1) ? 1e9 : 0);
+    return [...ids].sort((a, b) => place(a) - place(b)).map((id) => s.spaces.get(id)).filter((x) => x !== undefined);
+  }
+
+  private arrange(shown: Space[]): void {
+    const wanted = shown.map((space) => {
+      let card = this.cards.get(space.id);
+      if (!card) this.cards.set(space.id, (card = new Card(this.app, this.theme, space)));
+      return card.el;
+    });
+    for (const id of this.cards.keys()) if (!shown.some((sp) => sp.id === id)) this.cards.delete(id);
+    const is = [...this.grid.children];
+    if (is.length !== wanted.length || wanted.some((el, i) => el !== is[i])) this.grid.replaceChildren(...wanted);
+  }
+
+  /** pitch is how large the pages are so that as many cards as can stand side by side. */
+  private pitch(cards: number): number {
+    const width = this.grid.clientWidth;
+    const [least, most] = pitches;
+    const side = Math.max(1, Math.min(cards, Math.floor((width + gap) / (chunkPages * least + border + gap))));
+    const room = (width - (side - 1) * gap) / side - border;
+    return Math.min(Math.max(Math.floor(room / chunkPages), least), most);
+  }
+
+  /** drawLines leads from the page that is looked at to all others with its frame. */
+  private drawLines(s: State, frame: number): void {
+    const box = this.el.getBoundingClientRect();
+    const ctx = fit(this.lines, box.width, box.height);
+    ctx.clearRect(0, 0, box.width, box.height);
+    const spot = this.app.spot;
+    const from = spot && this.cards.get(spot.space)?.center(spot.va);
+    if (!from || frame === 0 || s.holds(frame) === Holds.Zero) return;
+    ctx.strokeStyle = this.theme.color("ink");
+    ctx.lineWidth = 1.5;
+    ctx.setLineDash([5, 4]);
+    for (const m of mappers(s, frame)) {
+      const to = this.cards.get(m.space.id)?.center(m.va);
+      if (!to || (to.x === from.x && to.y === from.y)) continue;
+      ctx.beginPath();
+      ctx.moveTo(from.x - box.left, from.y - box.top);
+      const lift = Math.min(60, Math.abs(to.x - from.x) / 4);
+      ctx.quadraticCurveTo((from.x + to.x) / 2 - box.left, (from.y + to.y) / 2 - box.top - lift, to.x - box.left, to.y - box.top);
+      ctx.stroke();
+    }
+  }
+}
+
+function add(ids: Set<number>, id: number | undefined): void {
+  if (id) ids.add(id);
+}
+
+/** legend says what the colours mean. */
+function legend(): HTMLElement {
+  const looks = [Look.Private, Look.Shared, Look.Last, Look.File, Look.Zero, Look.Common, Look.Absent];
+  return h("ul", { class: "legend", "aria-label": "What the colours mean" },
+    ...looks.map((l) => h("li", {}, h("i", { class: `swatch ${lookColors[l]}`, style: `--look:var(--${lookColors[l]})` }), lookNames[l])),
+    h("li", {}, h("i", { class: "swatch half" }), "borrowed by vfork"),
+    h("li", {}, h("i", { class: "swatch ring" }), "changed in this step"));
+}

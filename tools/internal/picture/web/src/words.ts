@@ -1,0 +1,62 @@
+// Numbers in words: what a sentence needs to speak of errors, signals and the like.
+
+/** The errors that fork, exec and their kin fail with (errno(3), Linux's numbers). */
+const errors: Record<number, string> = {
+  1: "EPERM, not permitted",
+  2: "ENOENT, no such file",
+  7: "E2BIG, arguments too long",
+  8: "ENOEXEC, not a program",
+  11: "EAGAIN, too many processes",
+  12: "ENOMEM, out of memory",
+  13: "EACCES, permission denied",
+  14: "EFAULT, bad address",
+  20: "ENOTDIR, not a directory",
+  21: "EISDIR, a directory",
+  22: "EINVAL, invalid argument",
+  26: "ETXTBSY, the file is open for writing",
+  36: "ENAMETOOLONG, name too long",
+  40: "ELOOP, too many symbolic links",
+};
+
+const signals = (
+  "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU " +
+  "URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS"
+).split(" ");
+
+export const errorName = (n: number): string => errors[n] ?? `error ${n}`;
+export const signalName = (n: number): string => (signals[n - 1] ? `SIG${signals[n - 1]}` : `signal ${n}`);
+
+/** statusWords says how a process ended (wait(2)). */
+export function statusWords(status: number): string {
+  const signal = status & 0x7f;
+  return signal ? `was ended by ${signalName(signal)}` : `exited with status ${(status >> 8) & 0xff}`;
+}
+
+/** accessWords says what a fault's error code tells of the access (SDM 3A §4.7). */
+export function accessWords(code: number): string {
+  if (code & 16) return "fetched an instruction from";
+  return code & 2 ? "wrote to" : "read";
+}
+
+/** protectionWords is a region's protection as ls and /proc/PID/maps write it. */
+export function protectionWords(flags: number): string {
+  return (flags & 1 ? "r" : "-") + (flags & 2 ? "w" : "-") + (flags & 4 ? "x" : "-") + (flags & 8 ? "s" : "p");
+}
+
+/** many writes a number and its noun. */
+export function many(n: number, noun: string, plural = noun + "s"): string {
+  return `${n.toLocaleString("en")} ${n === 1 ? noun : plural}`;
+}
+
+/** sizeWords writes a number of bytes. */
+export function sizeWords(bytes: number): string {
+  for (const [unit, size] of [["GiB", 2 ** 30], ["MiB", 2 ** 20]] as const) {
+    if (bytes >= size) return `${+(bytes / size).toFixed(1)} ${unit}`;
+  }
+  return `${+(bytes / 1024).toFixed(1)} KiB`;
+}
+
+/** timeWords writes nanoseconds since boot as seconds. */
+export function timeWords(ns: number): string {
+  return `${(ns / 1e9).toFixed(6)} s`;
+}

@@ -1,0 +1,165 @@
+package rings
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"yolk/tools/internal/hosttools"
+)
+
+// pictureChecks are the tests of the picture: of its model, with Node's test
+// runner; that the page in the tree is what its sources make; and of the page, in
+// a Chromium.
+func pictureChecks(s *suite) ([]Check, error) {
+	return []Check{
+		{Name: "picture/model", Long: true, run: func(ctx context.Context) outcome { return verdictOf(s.pictureModel(ctx)) }},
+		{Name: "picture/built", Long: true, run: func(ctx context.Context) outcome { return verdictOf(s.pictureBuilt(ctx)) }},
+	}, nil
+}
+
+// pictureDir is where the picture is in a source tree.
+func pictureDir(root string) string { return filepath.Join(root, "tools", "internal", "picture") }
+
+// pictureModel checks the types of the picture's sources and runs the tests of
+// its model.
+func (s *suite) pictureModel(ctx context.Context) error {
+	return s.withWeb(ctx, func(node, dir string) error {
+		if err := inWeb(ctx, dir, node, tsc...); err != nil {
+			return err
+		}
+		return inWeb(ctx, dir, node, "build.mjs", "test")
+	})
+}
+
+// pictureBuilt builds the page again and wants the bytes that are in the tree.
+func (s *suite) pictureBuilt(ctx context.Context) error {
+	return s.withWeb(ctx, func(node, dir string) error {
+		built := filepath.Join(dir, "built.html")
+		if err := inWeb(ctx, dir, node, "build.mjs", "page", built); err != nil {
+			return err
+		}
+		want, err := os.ReadFile(built)
+		if err != nil {
+			return err
+		}
+		got, err := os.ReadFile(filepath.Join(pictureDir(s.root), "page.html"))
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(want, bytes.ReplaceAll(got, []byte("\r\n"), []byte("\n"))) {
+			return errors.New("page.html is not what its sources make; in tools/internal/picture/web: npm ci && npm run build")
+		}
+		return nil
+	})
+}
+
+// tsc are Node's arguments to check the types of the picture's sources.
+var tsc = []string{filepath.Join("node_modules", "typescript", "bin", "tsc"), "--noEmit"}
+
+// inWeb runs Node in a copy of the picture's sources.
+func inWeb(ctx context.Context, dir, node string, args ...string) error {
+	cmd := exec.CommandContext(ctx, node, args...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("node %s: %w\n%s", args[0], err, tail(out, 6000))
+	}
+	return nil
+}
+
+// withWeb calls do with a copy of the picture's sources in which Node finds the
+// packages that they need.
+//
+// WHY a copy: a check leaves the source tree as it is, and so do the mutants.
+func (s *suite) withWeb(ctx context.Context, do func(node, dir string) error) error {
+	node, err := hosttools.Node.Need(s.opt.Out)
+	if err != nil {
+		return err
+	}
+	packages, err := s.webPackages(ctx)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "picture-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := copyTree(dir, filepath.Join(pictureDir(s.root), "web")); err != nil {
+		return err
+	}
+	if err := os.Symlink(packages, filepath.Join(dir, "node_modules")); err != nil {
+		return err
+	}
+	return do(node, dir)
+}
+
+// webPackages returns the directory with the packages that package-lock.json
+// names, fetched by npm if they are not in the cache.
+func (s *suite) webPackages(ctx context.Context) (string, error) {
+	s.web.Lock()
+	defer s.web.Unlock()
+	web := filepath.Join(pictureDir(s.root), "web")
+	lock, err := os.ReadFile(filepath.Join(web, "package-lock.json"))
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(s.cache, fmt.Sprintf("picture-%.12x", sha256.Sum256(lock)))
+	packages := filepath.Join(dir, "node_modules")
+	if _, err := os.Stat(packages); !errors.Is(err, fs.ErrNotExist) {
+		return packages, err
+	}
+	npm, err := hosttools.NPM.Need(s.opt.Out)
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(s.cache, 0o777); err != nil {
+		return "", err
+	}
+	tmp, err := os.MkdirTemp(s.cache, "fetch-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(tmp)
+	if err := copyTree(tmp, web); err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+	cmd.Dir = tmp
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("npm ci: %w\n%s", err, tail(out, 2000))
+	}
+	return packages, os.Rename(tmp, dir)
+}
+
+// killPicture runs a check of the picture in a copy of the tree that holds a
+// mutant.  A page is built anew; one that cannot be built is no mutant.
+func (s *suite) killPicture(ctx context.Context, m Mutant, dir string) outcome {
+	copied := newSuite(dir, s.opt)
+	copied.cache = s.cache
+	build := func(node, web string) error {
+		return errors.Join(inWeb(ctx, web, node, tsc...), inWeb(ctx, web, node, "build.mjs", "page", filepath.Join(pictureDir(dir), "page.html")))
+	}
+	if err := copied.withWeb(ctx, build); err != nil {
+		return failed("the mutant cannot be tested: %v", err)
+	}
+	checks, err := pictureChecks(copied)
+	if err != nil {
+		return failed("%v", err)
+	}
+	for _, c := range checks {
+		if c.Name == m.Kill[1] {
+			if c.run(ctx).verdict == Fail {
+				return passed()
+			}
+			return failed("survived: %s passed", c.Name)
+		}
+	}
+	return failed("there is no check %q", m.Kill[1])
+}
