@@ -24,6 +24,8 @@ const (
 //
 // WHY a read-only region's pages need no mark: Protect looks at the count
 // before it makes such a page writable.
+//
+//lab:cow 1 make a child that is a logically identical copy, or fail and change nothing
 func (as *AddressSpace) Fork(mode ForkMode, b *Budget) (*AddressSpace, error) {
 	m := as.mem
 	frames, cost := as.tables, int64(0)
@@ -82,6 +84,8 @@ func (as *AddressSpace) inherit(parent *AddressSpace) {
 func (r *Region) copied() bool { return !r.Shared() && r.Prot&Write != 0 }
 
 // copies returns the number of frames that copyPages will take for r.
+//
+//lab:cow helper
 func (as *AddressSpace) copies(r *Region) int {
 	n := 0
 	as.Walk(r.Start, r.End, func(_ VirtAddr, e PTE) bool {
@@ -95,6 +99,8 @@ func (as *AddressSpace) copies(r *Region) int {
 
 // sharePages lets the child map the region's frames, and reports whether
 // entries of the parent lost their Writable bit.
+//
+//lab:cow 2 let the child map the frames of a region, and mark what both may write to
 func (as *AddressSpace) sharePages(child *AddressSpace, r *Region) (marked bool) {
 	for va := r.Start; va < r.End; {
 		src, stop := as.stretch(va, r.End)
@@ -119,6 +125,8 @@ func (as *AddressSpace) sharePages(child *AddressSpace, r *Region) (marked bool)
 
 // shareEntries is sharePages for a few entries of the parent, src, and their
 // places in the child's PT.
+//
+//lab:cow helper
 func (m *Memory) shareEntries(dst, src []PTE, private bool) (marked bool) {
 	refs := m.Frames.refs
 	dst = dst[:len(src)]
@@ -140,6 +148,8 @@ func (m *Memory) shareEntries(dst, src []PTE, private bool) (marked bool) {
 
 // copyPages gives the child copies of the region's pages.  The parent's
 // entries stay as they are.
+//
+//lab:cow 1 copy the pages of a region into frames of the child
 func (as *AddressSpace) copyPages(child *AddressSpace, r *Region) {
 	m := as.mem
 	as.Walk(r.Start, r.End, func(va VirtAddr, e PTE) bool {
