@@ -89,6 +89,7 @@ func groups() []group {
 		{"linux", 1, linuxChecks},
 		{"bench", 1, benchChecks},
 		{"mutant", 2, mutantChecks},
+		{"lab", 2, labChecks},
 	}
 }
 
