@@ -111,10 +111,7 @@ func (as *AddressSpace) dismantle(f Frame, base VirtAddr, level int) {
 	for i := used(entries, 0); i < len(entries); i = used(entries, i+group) {
 		part := entries[i:min(i+group, len(entries))]
 		if level == 1 {
-			as.mem.Frames.putAll(part)
-			if as.mem.Log.On(trace.ClassEntry) {
-				as.tell(start+VirtAddr(i)*PageSize, part, empty[:len(part)])
-			}
+			as.putPages(start+VirtAddr(i)*PageSize, part)
 			continue
 		}
 		for j, e := range part {
@@ -125,6 +122,15 @@ func (as *AddressSpace) dismantle(f Frame, base VirtAddr, level int) {
 	}
 	as.freedTable(f, base, level)
 	as.mem.Frames.Put(f)
+}
+
+// putPages puts the frames of a PT's entries, the first of which is va's, of a
+// space without users.
+func (as *AddressSpace) putPages(va VirtAddr, entries []PTE) {
+	as.mem.Frames.putAll(entries)
+	if as.mem.Log.On(trace.ClassEntry) {
+		as.tell(va, entries, empty[:len(entries)])
+	}
 }
 
 // occupied returns the bounds of what regions have of [base, end), both base
@@ -364,23 +370,28 @@ func (as *AddressSpace) freedTable(f Frame, va VirtAddr, level int) {
 }
 
 // zap empties the entries of [va, end).  Their frames are put by settle.
-//
-//lab:paging 4 empty the entries of a range, and note what must be flushed and put
 func (as *AddressSpace) zap(va, end VirtAddr) {
 	for va < end {
 		ptes, stop := as.stretch(va, end)
 		watched := as.watch(ptes)
-		for i, e := range ptes {
-			if e.Present() {
-				ptes[i] = 0
-				as.changed(va + VirtAddr(i)*PageSize)
-				as.release(e.Frame())
-			}
-		}
+		as.zapEntries(va, ptes)
 		if watched {
 			as.told(va, ptes)
 		}
 		va = stop
+	}
+}
+
+// zapEntries is zap for entries of one PT, the first of which is va's.
+//
+//lab:paging 4 empty the entries, and note what must be flushed and put
+func (as *AddressSpace) zapEntries(va VirtAddr, ptes []PTE) {
+	for i, e := range ptes {
+		if e.Present() {
+			ptes[i] = 0
+			as.changed(va + VirtAddr(i)*PageSize)
+			as.release(e.Frame())
+		}
 	}
 }
 

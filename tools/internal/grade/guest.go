@@ -17,6 +17,7 @@ import (
 	"yolk/tools/internal/hosttools"
 	"yolk/tools/internal/lab"
 	"yolk/tools/internal/system"
+	"yolk/tools/internal/tracefile"
 )
 
 // A machine boots the tree that is graded.
@@ -225,7 +226,7 @@ func (b *booted) detail() string {
 func (b *booted) lastEvents() string {
 	var text []byte
 	for i := max(0, len(b.events)-keptEvents); i < len(b.events); i++ {
-		text = qemu.AppendJSON(text, &b.events[i])
+		text = tracefile.AppendJSON(text, &b.events[i])
 	}
 	return string(text)
 }
