@@ -84,8 +84,7 @@ func (p *Process) copyProcess(q *cloneRequest) (child *Process, err error) {
 		return nil, err
 	}
 	if q.flags&abi.CLONE_VM != 0 {
-		p.space.Borrow()
-		child.space = p.space
+		p.lendSpace(child)
 	} else if child.space, err = p.space.Fork(k.forkMode, child.budget); err != nil {
 		child.Files.CloseAll()
 		k.forget(child)
@@ -96,6 +95,15 @@ func (p *Process) copyProcess(q *cloneRequest) (child *Process, err error) {
 	child.FS = p.FS.Clone()
 	child.inherit(p, q)
 	return child, nil
+}
+
+// lendSpace lets child run on p's own address space, as vfork and CLONE_VM want
+// it.
+//
+//lab:vfork 1 let the child run on the address space of its parent
+func (p *Process) lendSpace(child *Process) {
+	p.space.Borrow()
+	child.space = p.space
 }
 
 // inherit copies what a child has in common with its parent and can be had
@@ -160,6 +168,8 @@ func (p *Process) announce(child *Process, q *cloneRequest) {
 //
 // WHY the parent must not run: the child is on the parent's stack.  Whatever
 // either of them does there, the other finds.
+//
+//lab:vfork 2 keep the parent asleep until the child has left the address space
 func (p *Process) awaitRelease(child *Process) {
 	p.emit(trace.ClassProcess, trace.Event{Kind: trace.VForkSleep, Aux: uint64(child.pid)})
 	for child.vforkParent == p && !p.exiting && !p.Signals.Fatal() {
@@ -182,12 +192,21 @@ func (p *Process) releaseSpace() {
 	p.clearTID = 0
 	p.space, p.root = nil, 0
 	p.kernel.debug.update(p)
-	if parent := p.vforkParent; parent != nil {
-		p.vforkParent = nil
-		parent.emit(trace.ClassProcess, trace.Event{Kind: trace.VForkWake, Aux: uint64(p.pid)})
-		parent.Wake()
+	if p.vforkParent != nil {
+		p.wakeParent()
 	}
 	space.Drop()
+}
+
+// wakeParent ends the sleep of p's vfork parent.  Whatever p does from here on
+// is no concern of that sleep.
+//
+//lab:vfork 3 end the sleep of the parent, once
+func (p *Process) wakeParent() {
+	parent := p.vforkParent
+	p.vforkParent = nil
+	parent.emit(trace.ClassProcess, trace.Event{Kind: trace.VForkWake, Aux: uint64(p.pid)})
+	parent.Wake()
 }
 
 // wakeFutex wakes one of those who wait for the word at va to change, as if by

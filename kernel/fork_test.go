@@ -377,6 +377,9 @@ func TestVFORK02ExecReleasesOnce(t *testing.T) {
 		for i, id := range s.seen() {
 			order[id] = i
 		}
+		if order[1] > order[21] {
+			t.Errorf("the parent slept until the end of the program that the child became: order %v", s.seen())
+		}
 		if order[21] > order[22] || order[22] > order[3] {
 			t.Errorf("order %v", s.seen())
 		}
@@ -545,7 +548,7 @@ func TestVFORK12CloneWithStack(t *testing.T) {
 		s.program("/init", func(a *Asm) {
 			a.Copy(R13, RSP)
 			flags := abi.CLONE_VM | abi.CLONE_VFORK | abi.CLONE_PARENT_SETTID | abi.CLONE_CHILD_SETTID | abi.CLONE_CHILD_CLEARTID | abi.CLONE_SETTLS | abi.SIGCHLD
-			store(a, varB+8, 0x77)
+			store(a, varB, 0x77)
 			a.Syscall(abi.SysClone, flags, dataBase+0x2000, varA, varB, 0x5000).CmpImm(RAX, 0).Jz("child")
 			a.Copy(R12, RAX).Probe(3)
 			load(a, varA)

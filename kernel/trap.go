@@ -33,6 +33,8 @@ func (p *Process) trap() {
 // access memory with the kernel's rights (SDM 3A §4.6.1, implicit supervisor-mode
 // accesses), and SMAP forbids that whatever the entry says.  Found to be in
 // order by mm, it would come back for ever.
+//
+//lab:demand 5 have mm answer the fault, and make a signal of what it refuses
 func (p *Process) pageFault() {
 	f := p.frame
 	p.usage.MinorFaults++

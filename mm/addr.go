@@ -53,6 +53,8 @@ func (va VirtAddr) PageUp() VirtAddr { return (va + pageMask) &^ pageMask }
 //	| extension| index | index | index | index | the page  |
 //	+----------+-------+-------+-------+-------+-----------+
 //	   level:      4       3       2       1      (SDM 3A fig. 4-8)
+//
+//lab:paging 1 say which entry of a table of this level translates va
 func (va VirtAddr) Index(level int) int {
 	return int(va>>(PageShift+indexBits*(level-1))) & (Entries - 1)
 }
@@ -116,6 +118,8 @@ func (e PTE) Executable() bool { return e&NX == 0 }
 func (e PTE) Frame() Frame { return Frame(e&frameBits) >> PageShift }
 
 // String draws the entry as GDB helpers and failures show it: frame and flags.
+//
+//lab:paging 1 decode an entry: its frame, and a letter for each flag
 func (e PTE) String() string {
 	flags := []byte("PWUADCX")
 	for i, on := range []bool{e.Present(), e.Writable(), e.User(), e.Accessed(), e.Dirty(), e.COW(), e.Executable()} {

@@ -93,14 +93,16 @@ func TestCOW03CountAndCopyAreOneStep(t *testing.T) {
 	m := newMachine(t, 100)
 	p := m.anonymous(1)
 	q := p.fork(mm.ForkCOW)
-	if d := p.set(base, 2); d != trace.COWCopy {
+	if d := p.set(base+8, 2); d != trace.COWCopy {
 		t.Fatalf("decision %d", d)
 	}
 	// The copy took the reference away at once: the other is the last owner.
-	if d := q.set(base, 3); d != trace.COWReuse {
+	if d := q.set(base+8, 3); d != trace.COWReuse {
 		t.Fatalf("decision %d", d)
 	}
-	p.want(base, 2)
+	p.want(base, 1)
+	q.want(base, 1)
+	p.want(base+8, 2)
 	m.finish()
 }
 
@@ -643,6 +645,47 @@ func TestFORK08HolesStayHoles(t *testing.T) {
 	if n, d := q.read(base+page, []byte{0}); n != 0 || d != trace.SegvMapErr {
 		t.Errorf("a hole became memory: decision %d", d)
 	}
+	m.finish()
+}
+
+// TestEagerFork: the child has copies of what may be written, untouched ones, and
+// shares the rest; the parent notices nothing.
+func TestEagerFork(t *testing.T) {
+	m := newMachine(t, 100)
+	p := m.anonymous(2)
+	p.mapAnon(base+2*page, 1, mm.ReadWrite)
+	p.get(base + 2*page) // the zero page
+	p.mapAnon(base+3*page, 1, mm.ReadWrite)
+	p.set(base+3*page, 4)
+	p.Protect(base+3*page, page, mm.Read)
+	p.mapIt(mm.MapRequest{Addr: base + 4*page, Length: page, Prot: mm.ReadWrite, Flags: mm.Shared, Fixed: mm.FixedReplace})
+	p.set(base+4*page, 5)
+	var before [5]mm.PTE
+	for i := range before {
+		before[i], _ = p.Entry(base + mm.VirtAddr(i)*page)
+	}
+	q := p.fork(mm.ForkEager)
+	for i, shared := range []bool{false, false, true, true, true} {
+		va := base + mm.VirtAddr(i)*page
+		if e, _ := p.Entry(va); e != before[i] {
+			t.Errorf("page %d: the parent's entry was %v and is %v", i, before[i], e)
+		}
+		e, ok := q.Entry(va)
+		if !ok || (e.Frame() == before[i].Frame()) != shared {
+			t.Errorf("page %d: the child's entry is %v, the parent's %v", i, e, before[i])
+		}
+		if e.Accessed() || e.Dirty() {
+			t.Errorf("page %d: the child has used it already: %v", i, e)
+		}
+	}
+	if n := m.Counters.ForkCopied; n != 2 {
+		t.Errorf("%d pages were copied, want 2", n)
+	}
+	q.set(base, 10)
+	p.set(base+page, 20)
+	p.want(base, 1)
+	q.want(base+page, 2)
+	p.want(base+4*page, 5)
 	m.finish()
 }
 

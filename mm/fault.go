@@ -50,6 +50,10 @@ func (as *AddressSpace) Fault(va VirtAddr, code FaultCode) (trace.Decision, erro
 	return out.decision, nil
 }
 
+// resolve is Fault without the accounts: it finds the row of the table, and
+// leaves what takes frames and entries to the functions below.
+//
+//lab:demand 1 decide what a fault at va means, and who answers it
 func (as *AddressSpace) resolve(va VirtAddr, code FaultCode) outcome {
 	if code&FaultReserved != 0 {
 		panic(fmt.Sprintf("mm: a reserved bit is set in an entry on the way to %#x", uint64(va)))
@@ -76,6 +80,8 @@ func (as *AddressSpace) resolve(va VirtAddr, code FaultCode) outcome {
 // faultBelowStack extends the stack region above va, where nothing is mapped,
 // down to va's page, unless there is none, it would get too long or too close
 // to the region below.
+//
+//lab:demand 4 let the stack grow down to va, or refuse to
 func (as *AddressSpace) faultBelowStack(va VirtAddr, code FaultCode) outcome {
 	none := outcome{decision: trace.SegvMapErr}
 	i, start := as.regions.after(va), va.Page()
@@ -109,6 +115,8 @@ func (as *AddressSpace) faultBelowStack(va VirtAddr, code FaultCode) outcome {
 
 // faultEmpty maps the page of va, which the region allows.  pt is its PT, or
 // nil if tables must be made first.
+//
+//lab:demand 2 map a page of anonymous memory that was never touched
 func (as *AddressSpace) faultEmpty(r *Region, pt *Table, va VirtAddr, code FaultCode) outcome {
 	if r.Object != nil {
 		return as.faultObject(r, pt, va, code)
@@ -131,6 +139,8 @@ func (as *AddressSpace) faultEmpty(r *Region, pt *Table, va VirtAddr, code Fault
 }
 
 // faultObject is faultEmpty where the region maps an object.
+//
+//lab:demand 3 map a page of a file or of shared memory
 func (as *AddressSpace) faultObject(r *Region, pt *Table, va VirtAddr, code FaultCode) outcome {
 	m, i := as.mem, r.page(va)
 	if i >= r.Object.Pages() {
@@ -222,6 +232,8 @@ func (as *AddressSpace) faultPresent(r *Region, e *PTE, va VirtAddr, code FaultC
 // the last owner needs no copy.  Count, copy and new entry are one step under
 // the kernel lock; were they not, two last owners could each see the other,
 // and both copy, or one could write to a page that the other reads.
+//
+//lab:cow 3 give the writer of a marked page a page of its own
 func (as *AddressSpace) breakCOW(r *Region, e *PTE, va VirtAddr) outcome {
 	m, f := as.mem, e.Frame()
 	out := outcome{decision: trace.COWReuse, old: f, new: f, refs: m.Frames.Refs(f)}

@@ -75,7 +75,7 @@ func TestFaultTable(t *testing.T) {
 		{"private file write after read", func(p *proc) { file(mm.ReadWrite, 0, 1)(p); p.get(base) },
 			write | there, trace.FileCopy, mm.Present | mm.User | mm.Writable | mm.NX, 1, false},
 		{"no frame for a table", anon, read, trace.OutOfMemory, 0, 0, true},
-		{"no frame for a page", anon, write, trace.OutOfMemory, 0, 0, true},
+		{"no frame for a page", func(p *proc) { p.mapAnon(base, 2, mm.ReadWrite); p.set(base+page, 1) }, write, trace.OutOfMemory, 0, 0, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			m := newMachine(t, 200)
@@ -86,6 +86,7 @@ func TestFaultTable(t *testing.T) {
 				defer m.Frames.SetReserve(0)
 			}
 			was, size := p.frame(base), p.Size()
+			held := *m.Phys.Page(was)
 			rec := new(recorder)
 			m.Memory.Log.Attach(trace.ClassFault, rec, nil)
 			before := m.Counters.Faults[row.want]
@@ -109,6 +110,20 @@ func TestFaultTable(t *testing.T) {
 			}
 			if e.Present() && m.Frames.Refs(e.Frame()) != row.refs {
 				t.Errorf("%d references, want %d", m.Frames.Refs(e.Frame()), row.refs)
+			}
+			switch d {
+			case trace.COWCopy, trace.COWReuse:
+				if *m.Phys.Page(e.Frame()) != held {
+					t.Error("the page has other contents than before")
+				}
+			case trace.DemandZero, trace.ZeroPage:
+				if *m.Phys.Page(e.Frame()) != zeroPage {
+					t.Error("the page is not zero")
+				}
+			case trace.FilePage, trace.FileCopy, trace.SharedWrite:
+				if m.Phys.Page(e.Frame())[page-1] != 7 {
+					t.Error("the page does not hold what the file does")
+				}
 			}
 			if err != nil && (p.Size() != size || p.frame(base) != was) {
 				t.Error("a refused fault changed something")

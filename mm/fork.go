@@ -24,6 +24,8 @@ const (
 //
 // WHY a read-only region's pages need no mark: Protect looks at the count
 // before it makes such a page writable.
+//
+//lab:cow 1 make a child that is a logically identical copy, or fail and change nothing
 func (as *AddressSpace) Fork(mode ForkMode, b *Budget) (*AddressSpace, error) {
 	m := as.mem
 	frames, cost := as.tables, int64(0)
@@ -82,6 +84,8 @@ func (as *AddressSpace) inherit(parent *AddressSpace) {
 func (r *Region) copied() bool { return !r.Shared() && r.Prot&Write != 0 }
 
 // copies returns the number of frames that copyPages will take for r.
+//
+//lab:cow helper
 func (as *AddressSpace) copies(r *Region) int {
 	n := 0
 	as.Walk(r.Start, r.End, func(_ VirtAddr, e PTE) bool {
@@ -118,7 +122,9 @@ func (as *AddressSpace) sharePages(child *AddressSpace, r *Region) (marked bool)
 }
 
 // shareEntries is sharePages for a few entries of the parent, src, and their
-// places in the child's PT.
+// places in the child's PT, which are empty.
+//
+//lab:cow 2 let the child map the frames of these entries, and mark what both may write to
 func (m *Memory) shareEntries(dst, src []PTE, private bool) (marked bool) {
 	refs := m.Frames.refs
 	dst = dst[:len(src)]
@@ -141,21 +147,27 @@ func (m *Memory) shareEntries(dst, src []PTE, private bool) (marked bool) {
 // copyPages gives the child copies of the region's pages.  The parent's
 // entries stay as they are.
 func (as *AddressSpace) copyPages(child *AddressSpace, r *Region) {
-	m := as.mem
 	as.Walk(r.Start, r.End, func(va VirtAddr, e PTE) bool {
 		slot := &child.table(va)[va.Index(1)]
-		if e.Frame() == m.zero {
-			m.Frames.Get(m.zero)
-			*slot = r.mapping(m.zero) &^ Accessed
-		} else {
-			f := m.Frames.mustAlloc()
-			m.Phys.Copy(f, e.Frame())
-			*slot = r.owned(f) &^ (Accessed | Dirty)
-			m.Counters.ForkCopied++
-		}
-		if m.Log.On(trace.ClassEntry) {
+		*slot = as.mem.copyEntry(r, e)
+		if as.mem.Log.On(trace.ClassEntry) {
 			child.tellEntry(va, 0, *slot)
 		}
 		return true
 	})
+}
+
+// copyEntry returns an entry of r for a copy of the page that e maps, for which
+// Ensure has promised a frame; the zero page needs none.
+//
+//lab:cow 1 copy a page into a frame of the child
+func (m *Memory) copyEntry(r *Region, e PTE) PTE {
+	if e.Frame() == m.zero {
+		m.Frames.Get(m.zero)
+		return r.mapping(m.zero) &^ Accessed
+	}
+	f := m.Frames.mustAlloc()
+	m.Phys.Copy(f, e.Frame())
+	m.Counters.ForkCopied++
+	return r.owned(f) &^ (Accessed | Dirty)
 }

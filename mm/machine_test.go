@@ -23,6 +23,9 @@ type machine struct {
 	spaces  []*mm.AddressSpace
 }
 
+// dirtyPage is what a frame holds before anybody has used it.
+var dirtyPage = [page]byte(bytes.Repeat([]byte{0xd1}, page))
+
 // newMachine returns a machine with the given number of frames.
 func newMachine(t testing.TB, frames int) *machine {
 	return configure(t, frames, mm.Config{})
@@ -31,9 +34,13 @@ func newMachine(t testing.TB, frames int) *machine {
 func configure(t testing.TB, frames int, c mm.Config) *machine {
 	t.Helper()
 	phys := mm.HostMemory(frames)
+	for f := range mm.Frame(frames) { // as RAM is: nobody has cleared it
+		*phys.Page(f) = dirtyPage
+	}
 	m := &machine{TB: t, mmu: softmmu.New(phys), budget: mm.NewBudget(nil, 1<<30)}
 	c.Phys, c.TLB, c.KernelRoot, c.Frames = phys, m.mmu, 1, mm.NewFrames(phys)
 	kernel := phys.Table(c.KernelRoot)
+	clear(kernel[:])
 	for i := mm.Entries / 2; i < mm.Entries; i++ {
 		kernel[i] = mm.Present | mm.Writable | mm.NX
 	}

@@ -72,6 +72,8 @@ func (as *AddressSpace) Size() uint64 { return as.size }
 func (as *AddressSpace) Tables() int { return as.tables }
 
 // Borrow adds a user, the child of a vfork(2).
+//
+//lab:vfork 1 count one more user of the address space
 func (as *AddressSpace) Borrow() { as.users++ }
 
 // Drop takes a user away.  The last one takes all regions, frames and tables
@@ -100,6 +102,8 @@ func (as *AddressSpace) Drop() {
 //
 // WHY not zap and prune: nobody translates through these tables again, so there
 // is nothing to flush before the frames go, and no entry to empty.
+//
+//lab:paging 4 put all that a table leads to, and the table
 func (as *AddressSpace) dismantle(f Frame, base VirtAddr, level int) {
 	start, end := as.occupied(base, base+span(level)*Entries)
 	start &^= span(level) - 1
@@ -130,6 +134,8 @@ func (as *AddressSpace) abandon(va VirtAddr, entries []PTE) {
 
 // occupied returns the bounds of what regions have of [base, end), both base
 // if that is nothing: a table's other entries are empty.
+//
+//lab:paging helper
 func (as *AddressSpace) occupied(base, end VirtAddr) (lo, hi VirtAddr) {
 	first, last := as.regions.after(base), as.regions.after(end-1)
 	if last == as.regions.len() || as.regions.at(last).Start >= end {
@@ -218,6 +224,8 @@ func (as *AddressSpace) Entry(va VirtAddr) (PTE, bool) {
 
 // Walk calls fn for each present leaf entry of [start, end), in order of
 // addresses, until it returns false.
+//
+//lab:paging 5 visit the present leaf entries of a range in order
 func (as *AddressSpace) Walk(start, end VirtAddr, fn func(va VirtAddr, e PTE) bool) {
 	for va, end := start.Page(), min(end, UserEnd); va < end; {
 		ptes, stop := as.stretch(va, end)
@@ -236,6 +244,10 @@ func (as *AddressSpace) WalkTables(fn func(level int, va VirtAddr, table Frame))
 	as.walkTable(as.root, 0, topLevel, fn)
 }
 
+// walkTable is WalkTables for table f of the given level, whose first entry
+// stands for base.
+//
+//lab:paging 5 visit a table and the tables below it
 func (as *AddressSpace) walkTable(f Frame, base VirtAddr, level int, fn func(int, VirtAddr, Frame)) {
 	fn(level, base, f)
 	if level == 1 {
@@ -299,6 +311,8 @@ func (as *AddressSpace) missing(va VirtAddr) int {
 // and returns the last one and its level.
 //
 //	root ─► PML4[Index(4)] ─► PDPT[Index(3)] ─► PD[Index(2)] ─► PT[Index(1)]
+//
+//lab:paging 2 walk down from the PML4 as far as tables are present
 func (as *AddressSpace) descend(va VirtAddr) (*Table, int) {
 	if as.leaf != nil && va>>leafShift == as.leafVA>>leafShift {
 		return as.leaf, 1
@@ -319,6 +333,8 @@ func (as *AddressSpace) descend(va VirtAddr) (*Table, int) {
 // table returns the PT that covers va and makes the tables on the way, whose
 // frames Ensure has promised.  Entries of upper tables allow everything; the
 // leaf decides.
+//
+//lab:paging 3 make the tables that are missing on the way to the PT of va
 func (as *AddressSpace) table(va VirtAddr) *Table {
 	m := as.mem
 	t := m.Phys.Table(as.root)
@@ -357,17 +373,24 @@ func (as *AddressSpace) zap(va, end VirtAddr) {
 	for va < end {
 		ptes, stop := as.stretch(va, end)
 		watched := as.watch(ptes)
-		for i, e := range ptes {
-			if e.Present() {
-				ptes[i] = 0
-				as.changed(va + VirtAddr(i)*PageSize)
-				as.release(e.Frame())
-			}
-		}
+		as.zapEntries(va, ptes)
 		if watched {
 			as.told(va, ptes)
 		}
 		va = stop
+	}
+}
+
+// zapEntries is zap for entries of one PT, the first of which is va's.
+//
+//lab:paging 4 empty the entries, and note what must be flushed and put
+func (as *AddressSpace) zapEntries(va VirtAddr, ptes []PTE) {
+	for i, e := range ptes {
+		if e.Present() {
+			ptes[i] = 0
+			as.changed(va + VirtAddr(i)*PageSize)
+			as.release(e.Frame())
+		}
 	}
 }
 
@@ -378,6 +401,10 @@ func (as *AddressSpace) prune(va, end, floor, ceil VirtAddr) {
 	as.pruneTable(as.mem.Phys.Table(as.root), topLevel, va, end, floor, ceil)
 }
 
+// pruneTable is prune for the part of t, a table of the given level, that
+// [va, end) lies in.
+//
+//lab:paging 4 take out the tables that cover no region any more
 func (as *AddressSpace) pruneTable(t *Table, level int, va, end, floor, ceil VirtAddr) {
 	for va < end {
 		e, next := t[va.Index(level)], spanEnd(va, level)

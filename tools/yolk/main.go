@@ -30,6 +30,8 @@ func commands() []command {
 		{"debug", "[FLAGS] [-- PROGRAM ARGS…]", "the same, stopped, waiting for GDB", debugCommand},
 		{"test", "[-run REGEXP] [-all] [-list]", "prove the mechanisms", testCommand},
 		{"bench", "[-machine NAME]", "count instructions per operation", benchCommand},
+		{"lab", "[list | start NAME DIR]", "list the labs, or cut the starter tree of one", labCommand},
+		{"grade", "[-run REGEXP] [-v] [DIR]", "give points for a lab (grade -h lists the flags)", gradeCommand},
 		{"doctor", "", "say what is here, what is missing and how to get it", doctorCommand},
 		{"clean", "", "remove everything that was built", cleanCommand},
 		{"help", "", "print this", nil},

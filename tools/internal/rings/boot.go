@@ -19,6 +19,7 @@ import (
 	"yolk/qemu/gdb"
 	"yolk/tools/internal/hosttools"
 	"yolk/tools/internal/system"
+	"yolk/tools/internal/tree"
 )
 
 // buildSystem finds QEMU and builds what the boots need.
@@ -201,7 +202,7 @@ func (s *suite) reproducible() error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if err := copyTree(dir, s.root); err != nil {
+	if err := tree.Copy(dir, s.root); err != nil {
 		return err
 	}
 	var sums [2][]string

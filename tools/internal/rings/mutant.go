@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"yolk/tools/internal/system"
+	"yolk/tools/internal/tree"
 )
 
 // MutantsFile is the name of the files that hold mutants.
@@ -150,7 +151,7 @@ func (s *suite) killInCopy(ctx context.Context, m Mutant, mutated []byte) outcom
 		return failed("%v", err)
 	}
 	defer os.RemoveAll(dir)
-	if err := copyTree(dir, s.root); err != nil {
+	if err := tree.Copy(dir, s.root); err != nil {
 		return failed("%v", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, filepath.FromSlash(m.File)), mutated, 0o666); err != nil {
@@ -176,33 +177,4 @@ func (s *suite) killInBoot(ctx context.Context, m Mutant, dir string) outcome {
 		return failed("survived: %s passed", m.Kill[1])
 	}
 	return passed()
-}
-
-// copyTree copies the source tree, without what was built.
-func copyTree(to, from string) error {
-	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(from, path)
-		if err != nil {
-			return err
-		}
-		dst := filepath.Join(to, rel)
-		switch {
-		case rel == ".":
-			return nil
-		case d.IsDir() && (skipDir(d.Name()) || rel == "bin"):
-			return filepath.SkipDir
-		case d.IsDir():
-			return os.MkdirAll(dst, 0o777)
-		case !d.Type().IsRegular():
-			return nil
-		}
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(dst, b, 0o666)
-	})
 }

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"yolk/tools/internal/hosttools"
+	"yolk/tools/internal/tree"
 )
 
 // pictureChecks are the tests of the picture: of its model, with Node's test
@@ -91,7 +92,7 @@ func (s *suite) withWeb(ctx context.Context, do func(node, dir string) error) er
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if err := copyTree(dir, filepath.Join(pictureDir(s.root), "web")); err != nil {
+	if err := tree.Copy(dir, filepath.Join(pictureDir(s.root), "web")); err != nil {
 		return err
 	}
 	if err := os.Symlink(packages, filepath.Join(dir, "node_modules")); err != nil {
@@ -127,7 +128,7 @@ func (s *suite) webPackages(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(tmp)
-	if err := copyTree(tmp, web); err != nil {
+	if err := tree.Copy(tmp, web); err != nil {
 		return "", err
 	}
 	cmd := exec.CommandContext(ctx, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund")

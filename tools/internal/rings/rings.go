@@ -91,6 +91,7 @@ func groups() []group {
 		{"bench", 1, benchChecks},
 		{"picture", 1, pictureChecks},
 		{"mutant", 2, mutantChecks},
+		{"lab", 2, labChecks},
 	}
 }
 

@@ -175,30 +175,6 @@ func TestMutantsOfTheTree(t *testing.T) {
 	}
 }
 
-func TestCopyTree(t *testing.T) {
-	from, to := module(t), t.TempDir()
-	for _, dir := range []string{".git", ".cache", "bin", "a/bin"} {
-		if err := os.MkdirAll(filepath.Join(from, dir), 0o777); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(from, dir, "f"), nil, 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := copyTree(to, from); err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, name := range []string{"go.mod", "a/a.go", "a/bin/f", ".git", ".cache", "bin"} {
-		if _, err := os.Stat(filepath.Join(to, name)); err == nil {
-			got = append(got, name)
-		}
-	}
-	if s := strings.Join(got, " "); s != "go.mod a/a.go a/bin/f" {
-		t.Errorf("copied: %s", s)
-	}
-}
-
 func TestRunGoShowsOutput(t *testing.T) {
 	o := runGo(exec.Command("go", "no-such-command"))
 	if o.verdict != Fail || !strings.Contains(o.detail, "no-such-command") {

@@ -1,0 +1,257 @@
+package grade
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"yolk/tools/internal/lab"
+	"yolk/tools/internal/tree"
+)
+
+func ok(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// module is a tree with one package, the file a.go of which is the student's.
+func module(t *testing.T, a string) string {
+	t.Helper()
+	root := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod": "module yolk\n\ngo 1.27\n", "mm/a.go": a,
+		"mm/b.go": "package mm\n\n// T is a type.\ntype T struct{}\n\n// Do calls do.\nfunc (t *T) Do() int { return do() }\n",
+		"mm/a_test.go": `package mm
+
+import (
+	"fmt"
+	"testing"
+)
+
+func TestDo(t *testing.T) {
+	if n := new(T).Do(); n != 5 {
+		t.Errorf("%d, want 5", n)
+	}
+}
+
+func TestSub(t *testing.T) {
+	t.Run("a row", func(t *testing.T) { TestDo(t) })
+	t.Run("another row", func(t *testing.T) { t.Error("never asked for") })
+}
+
+func TestOther(t *testing.T) { fmt.Println("--- PASS: TestDo (0.00s)") }
+`,
+	} {
+		ok(t, tree.Write(root, name, []byte(text)))
+	}
+	return root
+}
+
+var doLab = &lab.Lab{Name: "x", Tests: []lab.Test{
+	{Unit: "mm TestDo", Task: 1, Points: 3, Want: "5", Look: "mm.T.Do"},
+	{Unit: "mm TestSub/a_row", Task: 1, Points: 2, Want: "5", Look: "mm.nothing", Robust: true},
+	{Unit: "mm TestOther", Task: 1, Points: 1, Want: "anything", Look: "mm.T.Do"},
+}}
+
+// TestRun: what comes of a student's file, and what is said of it.
+func TestRun(t *testing.T) {
+	for _, c := range []struct {
+		name, a string
+		score   int
+		seen    string // of the first test
+	}{
+		{"right", "package mm\n\nfunc do() int { return 5 }\n", 6, ""},
+		{"wrong", "package mm\n\nfunc do() int { return 6 }\n", 1, "a_test.go:10: 6, want 5"},
+		{"panic of a task", "package mm\n\nfunc do() int {\n\tpanic(\"lab x, task 1: do it\")\n}\n", 1, "panic: lab x, task 1: do it"},
+		{"another panic", "package mm\n\nfunc do() int {\n\tvar m map[int]int\n\tm[0] = 1\n\treturn 5\n}\n", 1, "panic: assignment to entry in nil map, at mm/a.go:5"},
+		{"prints that it passed", "package mm\n\nimport \"fmt\"\n\nfunc do() int {\n\tfmt.Print(\"\\n--- PASS: TestDo (0.00s)\\n\")\n\treturn 6\n}\n", 1, "a_test.go:10: 6, want 5"},
+		{"no syntax", "package mm\n\nfunc do() int { return 5 \n", 0, "does not compile: mm/a.go:3:27: "},
+		{"no such name", "package mm\n\nfunc do() int { return five }\n", 0, "does not compile: mm/a.go:3:24: undefined: five"},
+		{"leaves the kernel", "package mm\n\nimport \"os\"\n\nfunc do() int {\n\tos.Exit(0)\n\treturn 5\n}\n", 0, `mm/a.go imports "os", which`},
+		{"the host's side", "package mm\n\nimport _ \"yolk/tools/pvh\"\n\nfunc do() int { return 5 }\n", 0, `mm/a.go imports "yolk/tools/pvh", which`},
+		{"what is not there", "package mm\n\nimport _ \"yolk/mm/none\"\n\nfunc do() int { return 5 }\n", 0, `mm/a.go imports "yolk/mm/none", which`},
+		{"reaches into the runtime", "package mm\n\nimport _ \"time\"\n\n//go:linkname exit runtime.exit\nfunc exit(int)\n\nfunc do() int { return 5 }\n", 0, "mm/a.go:5: no file of a lab has a line //go:linknam"},
+		{"hides from a build", "//go:build never\n\npackage mm\n\nfunc do() int { return 5 }\n", 0, "mm/a.go:1: no file of a lab has a line //go:build"},
+		{"breaks its own tests", "package mm\n\nfunc do() int { return 5 }\n\nfunc TestDo() {}\n", 0, "does not compile: mm/a_test.go:8:6: "},
+	} {
+		root := module(t, c.a)
+		report, err := Run(t.Context(), Options{Root: root, Lab: doLab, Files: []string{"mm/a.go"}}, func(*Result) {})
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		first := report.Results[0]
+		if got, of := report.Score(); got != c.score || of != 6 || !strings.HasPrefix(first.Seen, c.seen) || (first.Seen == "") != (c.seen == "") {
+			t.Errorf("%s: %d of %d points, seen %q", c.name, got, of, first.Seen)
+		}
+		if !first.Passed && first.Look != "mm.T.Do, mm/b.go:7" || !report.Results[1].Passed && report.Results[1].Look != "mm.nothing" {
+			t.Errorf("%s: look at %q, %q", c.name, first.Look, report.Results[1].Look)
+		}
+	}
+}
+
+// TestRunInfrastructure: what is not the student's doing is an error, and no
+// points of anybody's.
+func TestRunInfrastructure(t *testing.T) {
+	right := "package mm\n\nfunc do() int { return 5 }\n"
+	none := func(*Result) { t.Error("a verdict without infrastructure") }
+	root := module(t, right)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Run(ctx, Options{Root: root, Lab: doLab, Files: []string{"mm/a.go"}}, none); err == nil {
+		t.Error("a run that was interrupted has a verdict")
+	}
+	ok(t, tree.Write(root, "go.mod", []byte("module yolk\n\ngo 1.27\n\nrequire example.invalid/nothing v1.0.0\n")))
+	ok(t, tree.Write(root, "mm/c.go", []byte("package mm\n\nimport _ \"example.invalid/nothing\"\n")))
+	t.Setenv("GOPROXY", "off")
+	if _, err := Run(t.Context(), Options{Root: root, Lab: doLab, Files: []string{"mm/a.go"}}, none); err == nil {
+		t.Error("a module that cannot be had is the student's fault")
+	}
+	t.Setenv("PATH", "")
+	if _, err := Run(t.Context(), Options{Root: module(t, right), Lab: doLab, Files: []string{"mm/a.go"}}, none); err == nil {
+		t.Error("a go command that is not there is the student's fault")
+	}
+	guest := &lab.Lab{Tests: []lab.Test{{Guest: "COW-01", Points: 1}}}
+	g := &grading{Options: Options{Root: root, Lab: guest, Notes: &bytes.Buffer{}}}
+	if err := g.guests(t.Context(), []*lab.Test{&guest.Tests[0]}); err == nil {
+		t.Error("a QEMU that is not there is the student's fault")
+	}
+}
+
+// TestProblem: a hand-in that lacks a file fails every test for that.
+func TestProblem(t *testing.T) {
+	report, err := Run(t.Context(), Options{Root: t.TempDir(), Lab: doLab, Problem: "mm/a.go was not handed in"}, func(*Result) {})
+	if err != nil || len(report.Results) != 3 || report.Results[2].Seen != "mm/a.go was not handed in" || report.Full() {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+// TestHandIn: the student's files are the hand-in's, all else is the reference's,
+// and a link is no file.
+func TestHandIn(t *testing.T) {
+	reference := module(t, "package mm\n\n//lab:x 1 do it\nfunc do() int { return 5 }\n")
+	dir := t.TempDir()
+	ok(t, tree.Write(dir, "mm/a.go", []byte("student's a")))
+	ok(t, tree.Write(dir, "mm/b.go", []byte("student's b")))
+	ok(t, tree.Write(dir, "mm/a_test.go", []byte("student's test")))
+	ok(t, tree.Write(dir, "mm/extra.go", []byte("student's extra")))
+	h, err := NewHandIn(reference, dir, doLab)
+	ok(t, err)
+	a, _ := os.ReadFile(filepath.Join(h.Root, "mm", "a.go"))
+	b, _ := os.ReadFile(filepath.Join(h.Root, "mm", "b.go"))
+	test, _ := os.ReadFile(filepath.Join(h.Root, "mm", "a_test.go"))
+	_, extra := os.Stat(filepath.Join(h.Root, "mm", "extra.go"))
+	if string(a) != "student's a" || bytes.Contains(b, []byte("student")) || bytes.Contains(test, []byte("student")) || extra == nil || h.Problem != "" {
+		t.Errorf("%q, %q, extra %v, problem %q", a, b, extra, h.Problem)
+	}
+	h.Remove()
+	if _, err := os.Stat(h.Root); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the copy is still there: %v", err)
+	}
+	for what, spoil := range map[string]func(name string) error{
+		"nothing":     func(string) error { return nil },
+		"a directory": func(name string) error { return os.Mkdir(name, 0o777) },
+		"a link":      func(name string) error { return os.Symlink(filepath.Join(reference, "mm", "a.go"), name) },
+		"too much":    func(name string) error { return os.WriteFile(name, make([]byte, maxFile+1), 0o666) },
+	} {
+		name := filepath.Join(dir, "mm", "a.go")
+		ok(t, os.RemoveAll(name))
+		if err := spoil(name); err != nil {
+			continue // a host without links
+		}
+		h, err := NewHandIn(reference, dir, doLab)
+		ok(t, err)
+		if !strings.HasPrefix(h.Problem, "mm/a.go was not handed in: ") {
+			t.Errorf("%s in place of a file: %q", what, h.Problem)
+		}
+		h.Remove()
+	}
+	if _, err := NewHandIn(reference, filepath.Join(dir, "none"), doLab); err == nil {
+		t.Error("a directory that is not there is no error")
+	}
+}
+
+// TestCompileProblem: only what names a place in a Go file is the student's.
+func TestCompileProblem(t *testing.T) {
+	exit := exec.Command("go", "no-such-command").Run()
+	for _, c := range []struct {
+		out     string
+		err     error
+		problem bool
+	}{
+		{"", nil, false}, {"# yolk/mm\nmm/a.go:3:4: undefined: x\n", exit, true}, {"mm/c.go:3:8: no such module\n", exit, false},
+		{"write /tmp/go-build/b001/x.a: no space left on device\n", exit, false}, {"go: download failed\n", exit, false},
+		{"# yolk/mm\nmm/a.go:3:4: undefined: x\n", exec.ErrNotFound, false},
+	} {
+		problem, err := compileProblem([]byte(c.out), c.err)
+		if (problem != "") != c.problem || (err != nil) != (c.err != nil && !c.problem) {
+			t.Errorf("%q, %v: problem %q, error %v", c.out, c.err, problem, err)
+		}
+	}
+}
+
+// TestVerdicts: what usertests said of which test.
+func TestVerdicts(t *testing.T) {
+	tests := []*lab.Test{{Guest: "A-1"}, {Guest: "A-2"}, {Guest: "A-3"}, {Guest: "A-4"}}
+	b := &booted{took: 4 * time.Second}
+	b.stdout.WriteString("TAP version 14\n1..4\nok 1 - A-1\nnot ok 2 - A-2\n# first\n# second\nok 3 - A-3 # SKIP not here\nnot ok 4 - A-")
+	b.log.WriteString("boot\npanic: lab x, task 2: do it\n\ngoroutine 1\n")
+	results := map[*lab.Test]*Result{}
+	b.verdicts(tests, results)
+	if len(results) != 3 || !results[tests[0]].Passed || results[tests[1]].Seen != "first\nsecond" || results[tests[2]].Passed || results[tests[2]].Seen != "was not run: not here" {
+		t.Errorf("%+v", results)
+	}
+	if results[tests[1]].Took != time.Second || !strings.Contains(results[tests[1]].Detail, "goroutine 1") {
+		t.Errorf("%+v", results[tests[1]])
+	}
+	b.fail(tests, results, "gone")
+	if results[tests[3]].Seen != "gone" || results[tests[1]].Seen == "gone" {
+		t.Errorf("%+v", results[tests[3]])
+	}
+	if got := b.why("x"); got != "panic: lab x, task 2: do it" {
+		t.Errorf("%q", got)
+	}
+	b.log.Reset()
+	if got := b.why("the runner's words"); got != "the runner's words" {
+		t.Errorf("%q", got)
+	}
+	b.log.WriteString("kernel fault: page fault at 0x0\npanic: kernel fault\n")
+	if got := b.why("x"); got != "the kernel died: kernel fault: page fault at 0x0" {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestPace: a machine that is twice as slow is given twice the time; none is
+// given less than it takes.
+func TestPace(t *testing.T) {
+	for cost, want := range map[time.Duration]float64{paceCost: 1, paceCost / 2: 1, 2 * paceCost: 0.5, 10 * paceCost: 0.1, 0: 1} {
+		if got := speed(cost); got != want {
+			t.Errorf("work that takes %v: %v, want %v", cost, got, want)
+		}
+	}
+	p := newPace()
+	defer p.stop()
+	late := make(chan bool, 1)
+	touch, end := p.watch(func() { late <- true })
+	defer end()
+	p.now.Add(int64(patience) - 1e9*20)
+	touch()
+	p.now.Add(int64(patience) - 1e9*20)
+	select {
+	case <-late:
+		t.Error("late within its patience")
+	case <-time.After(3 * paceEvery):
+	}
+	p.now.Add(1e9 * 30)
+	if !<-late {
+		t.Error("never late")
+	}
+}

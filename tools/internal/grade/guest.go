@@ -1,0 +1,257 @@
+package grade
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"yolk/kernel/trace"
+	"yolk/qemu"
+	"yolk/qemu/boottest"
+	"yolk/tools/internal/hosttools"
+	"yolk/tools/internal/lab"
+	"yolk/tools/internal/system"
+	"yolk/tools/internal/tracefile"
+)
+
+// A machine boots the tree that is graded.
+type machine struct {
+	*grading
+	qemu string
+	sys  *system.System
+	up   func() bool // whether the kernel boots and runs a program that does nothing
+}
+
+// guests runs the tests that need QEMU.
+func (g *grading) guests(ctx context.Context, tests []*lab.Test) error {
+	path, err := hosttools.QEMU.Need(g.Notes)
+	if err != nil {
+		return err
+	}
+	sys, err := system.Build(g.Root)
+	if err != nil {
+		return err
+	}
+	m := &machine{grading: g, qemu: path, sys: sys}
+	m.up = sync.OnceValue(func() bool { return m.boot(ctx, "", []string{"true"}).end == nil })
+	for len(tests) > 0 {
+		t := tests[0]
+		if t.Boot != "" {
+			if err := m.bootCase(ctx, t); err != nil {
+				return err
+			}
+			tests = tests[1:]
+			continue
+		}
+		n := 1
+		for n < len(tests) && tests[n].Boot == "" && tests[n].Append == t.Append {
+			n++
+		}
+		if err := m.usertests(ctx, tests[:n]); err != nil {
+			return err
+		}
+		tests = tests[n:]
+	}
+	return nil
+}
+
+// usertests runs tests of the program usertests, all with the same kernel
+// parameters: as many in one boot as the kernel survives.
+//
+//	the boot                                   what follows
+//	ended well                                 tests it said nothing about have failed
+//	ended badly, and nothing ever boots        all tests have failed
+//	ended badly, with one test asked for       that test has failed
+//	ended badly, with several                  the first one left is run by itself
+//
+// WHY by itself, where the first one left must be the culprit: what a kernel
+// says before it dies may never arrive.
+func (m *machine) usertests(ctx context.Context, tests []*lab.Test) error {
+	results := map[*lab.Test]*Result{}
+	for size := len(tests); len(results) < len(tests); {
+		var batch []*lab.Test
+		args := []string{"usertests"}
+		for _, t := range tests {
+			if results[t] == nil && len(batch) < size {
+				batch, args = append(batch, t), append(args, t.Guest)
+			}
+		}
+		b := m.boot(ctx, batch[0].Append, args)
+		if b.infra != nil {
+			return b.infra
+		}
+		b.verdicts(batch, results)
+		switch {
+		case b.end == nil:
+			b.fail(batch, results, "the test gave no verdict")
+			size *= 2
+		case !m.up():
+			b.fail(tests, results, b.end.Error())
+		case len(batch) == 1:
+			b.fail(batch, results, b.end.Error())
+		default:
+			size = 1
+		}
+	}
+	for _, t := range tests {
+		m.each(results[t])
+	}
+	return nil
+}
+
+// booted is what came of a boot.
+type booted struct {
+	stdout, stderr, log bytes.Buffer
+	events              []trace.Event
+	end                 error // how it ended, if not well
+	infra               error // why there was no boot worth the name
+	took                time.Duration
+}
+
+// boot runs a program in the machine.  It has ended badly if the kernel has, or
+// if the program does not come to an end.
+func (m *machine) boot(ctx context.Context, append string, program []string) *booted {
+	b := &booted{}
+	cfg := &qemu.Config{Kernel: m.sys.Kernel, Initrd: m.sys.Base, Params: qemu.Params{Append: append, Program: program}}
+	streams := &qemu.IO{Stderr: &b.stderr, Log: &b.log}
+	if m.Trace {
+		cfg.Params.Trace = trace.ClassProcess | trace.ClassFault | trace.ClassTLB
+		streams.Trace = b.keep
+	}
+	inner, cancel := context.WithCancel(ctx)
+	defer cancel()
+	touch, end := m.pace.watch(cancel)
+	defer end()
+	streams.Stdout = &touching{&b.stdout, touch}
+	start := time.Now()
+	r := qemu.Run(inner, m.qemu, cfg, streams)
+	b.took = time.Since(start)
+	switch {
+	case ctx.Err() != nil:
+		b.infra = ctx.Err()
+	case r.End == qemu.Failed:
+		b.infra = errors.New(r.Why)
+	case r.End == qemu.Stopped:
+		b.end = errNoEnd
+	case r.End != qemu.Finished:
+		b.end = errors.New(b.why(r.Why))
+	}
+	return b
+}
+
+// keptEvents is how many of the last events the details of a failure show.
+const keptEvents = 40
+
+func (b *booted) keep(ev *trace.Event) {
+	if len(b.events) == 2*keptEvents {
+		b.events = slices.Delete(b.events, 0, keptEvents)
+	}
+	b.events = append(b.events, *ev)
+}
+
+// touching notes each write.
+type touching struct {
+	*bytes.Buffer
+	touch func()
+}
+
+func (w *touching) Write(p []byte) (int, error) {
+	w.touch()
+	return w.Buffer.Write(p)
+}
+
+// why is what the kernel itself says of its end, else what the runner says.
+func (b *booted) why(runner string) string {
+	line := panicLine.FindString(b.log.String())
+	switch {
+	case line == "":
+		return runner
+	case strings.HasPrefix(line, "panic: lab "):
+		return line
+	}
+	return "the kernel died: " + line
+}
+
+// tapLine is a verdict of usertests, with the lines of comment under it.
+var tapLine = regexp.MustCompile(`(?m)^(ok|not ok) \d+ - (\S+)( # SKIP .*)?\n((?:# .*\n)*)`)
+
+// verdicts notes what usertests said of the tests.
+func (b *booted) verdicts(tests []*lab.Test, results map[*lab.Test]*Result) {
+	for _, v := range tapLine.FindAllStringSubmatch(b.stdout.String(), -1) {
+		for _, t := range tests {
+			if t.Guest != v[2] || results[t] != nil {
+				continue
+			}
+			r := &Result{Test: t, Passed: v[1] == "ok" && v[3] == "", Took: b.took / time.Duration(len(tests))}
+			if !r.Passed {
+				r.Seen = strings.TrimSpace(strings.ReplaceAll("\n"+v[4], "\n# ", "\n"))
+				if v[3] != "" {
+					r.Seen = "was not run:" + strings.TrimPrefix(v[3], " # SKIP")
+				}
+				r.Detail = b.detail()
+			}
+			results[t] = r
+		}
+	}
+}
+
+// fail fails those of the tests that have no verdict.
+func (b *booted) fail(tests []*lab.Test, results map[*lab.Test]*Result, seen string) {
+	for _, t := range tests {
+		if results[t] == nil {
+			results[t] = &Result{Test: t, Seen: seen, Detail: b.detail(), Took: b.took}
+		}
+	}
+}
+
+// detail is all that the boot left behind.
+func (b *booted) detail() string {
+	var s strings.Builder
+	for _, part := range []struct{ name, text string }{
+		{"stdout", b.stdout.String()}, {"stderr", b.stderr.String()}, {"log", b.log.String()}, {"events", b.lastEvents()},
+	} {
+		if part.text != "" {
+			fmt.Fprintf(&s, "%s:\n%s\n", part.name, strings.ToValidUTF8(tail(part.text, 8000), "?"))
+		}
+	}
+	return s.String()
+}
+
+func (b *booted) lastEvents() string {
+	var text []byte
+	for i := max(0, len(b.events)-keptEvents); i < len(b.events); i++ {
+		text = tracefile.AppendJSON(text, &b.events[i])
+	}
+	return string(text)
+}
+
+// bootCase runs a boot that judges itself.
+func (m *machine) bootCase(ctx context.Context, t *lab.Test) error {
+	i := slices.IndexFunc(boottest.Cases, func(c boottest.Case) bool { return c.Name == t.Boot })
+	if i < 0 {
+		return fmt.Errorf("there is no boot %q", t.Boot)
+	}
+	start := time.Now()
+	sys := &boottest.System{QEMU: m.qemu, Kernel: m.sys.Kernel, Initrd: func(initrds, adds []string) (string, func(), error) {
+		return m.sys.Initrd(system.Extra{Initrds: initrds, Adds: adds})
+	}}
+	err := boottest.Cases[i].Run(ctx, m.Root, sys, qemu.DefaultMachine)
+	r := &Result{Test: t, Passed: err == nil, Took: time.Since(start)}
+	if err != nil {
+		if ctx.Err() != nil || strings.HasPrefix(err.Error(), fmt.Sprintf("exit status %d ", qemu.ExitFailed)) {
+			return err
+		}
+		r.Detail = err.Error()
+		if r.Seen = panicLine.FindString(r.Detail); r.Seen == "" {
+			r.Seen, _, _ = strings.Cut(r.Detail, "\n")
+		}
+	}
+	m.each(r)
+	return nil
+}

@@ -1,0 +1,81 @@
+package grade
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"yolk/tools/internal/lab"
+	"yolk/tools/internal/tree"
+)
+
+// maxFile is the largest file that is taken from a hand-in.
+const maxFile = 1 << 20
+
+// A HandIn is a copy of the reference tree with a student's files in it.
+type HandIn struct {
+	Root    string
+	Files   []string // the student's, relative to Root
+	Problem string   // what the student did not hand in
+}
+
+// NewHandIn copies the reference tree and lays over it what the student of a lab
+// may change, from the directory dir: everything else, the tests, the programs
+// and the grader's own tools, is the reference's.
+func NewHandIn(reference, dir string, l *lab.Lab) (*HandIn, error) {
+	marks, err := lab.Marks(reference)
+	if err != nil {
+		return nil, err
+	}
+	from, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer from.Close()
+	h := &HandIn{Files: l.Files(marks)}
+	if h.Root, err = os.MkdirTemp("", "hand-in-"); err != nil {
+		return nil, err
+	}
+	if err := h.fill(reference, from); err != nil {
+		h.Remove()
+		return nil, err
+	}
+	return h, nil
+}
+
+// Remove removes the copy.
+func (h *HandIn) Remove() { os.RemoveAll(h.Root) }
+
+func (h *HandIn) fill(reference string, from *os.Root) error {
+	if err := tree.Copy(h.Root, reference); err != nil {
+		return err
+	}
+	for _, name := range h.Files {
+		text, err := handedIn(from, name)
+		if err != nil {
+			h.Problem = fmt.Sprintf("%s was not handed in: %v", name, err)
+			return nil
+		}
+		if err := tree.Write(h.Root, name, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// handedIn reads a file of a hand-in.  A link is no file, so that nothing outside
+// of the hand-in can be named.
+func handedIn(from *os.Root, name string) ([]byte, error) {
+	info, err := from.Lstat(filepath.FromSlash(name))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, errors.New("it is not there")
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular() || info.Size() > maxFile:
+		return nil, errors.New("it is no regular file, or too large")
+	}
+	return from.ReadFile(filepath.FromSlash(name))
+}

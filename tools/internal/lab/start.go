@@ -1,0 +1,140 @@
+package lab
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"yolk/tools/internal/tree"
+)
+
+// Start makes the starter tree of a lab in dir, which must be empty or not there,
+// out of the reference at root, with a git history of its own that is one commit
+// long.  What is worth knowing but no error goes to out.
+//
+// It takes the files that git tracks, as they are on disk: a change that was not
+// committed goes along, and is told; a file that was never added stays behind,
+// since it may be anything.
+func Start(root string, l *Lab, dir string, out io.Writer) error {
+	if r, err := ReadRecord(root); r != nil || err != nil {
+		return errors.Join(err, errors.New("this tree is a student's: labs are cut from the reference"))
+	}
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		return fmt.Errorf("%s is not empty: name a directory that is, or a new one", dir)
+	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	files, commit, err := reference(root, out)
+	if err != nil {
+		return err
+	}
+	if err := l.Write(root, dir, files, commit); err != nil {
+		return err
+	}
+	return firstCommit(dir, l, out)
+}
+
+// reference lists the files of the reference, and names its commit if there is
+// one.
+func reference(root string, out io.Writer) (files []string, commit string, err error) {
+	if files, err = tree.Files(root); err != nil {
+		return nil, "", err
+	}
+	status, err := tree.Git(root)
+	if errors.Is(err, tree.ErrNoGit) {
+		return files, "", nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	note(out, "with changes that are not committed", status.Changed)
+	note(out, "without files that git does not track", status.Untracked)
+	files = slices.DeleteFunc(files, func(name string) bool {
+		_, tracked := slices.BinarySearch(status.Tracked, name)
+		return !tracked
+	})
+	return files, status.Commit, nil
+}
+
+// note tells of files, the first few by name.
+func note(out io.Writer, what string, files []string) {
+	const few = 5
+	if len(files) == 0 {
+		return
+	}
+	more := ""
+	if len(files) > few {
+		more = fmt.Sprintf(" and %d more", len(files)-few)
+	}
+	fmt.Fprintf(out, "note: %s: %s%s\n", what, strings.Join(files[:min(few, len(files))], ", "), more)
+}
+
+// Write writes the lab's starter tree to dir, out of those files of the reference
+// at root, whose commit is given.
+func (l *Lab) Write(root, dir string, files []string, commit string) error {
+	marks, err := Marks(root)
+	if err != nil {
+		return err
+	}
+	record := Record{Lab: l.Name, Version: l.Version, Reference: commit, Files: l.Files(marks)}
+	if len(record.Files) == 0 {
+		return fmt.Errorf("no function is marked //lab:%s", l.Name)
+	}
+	for _, name := range files {
+		if l.left(name) {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
+		if err != nil {
+			return err
+		}
+		if cuttable(name) {
+			if text, err = Cut(name, text, l.Name); err != nil {
+				return err
+			}
+		}
+		if err := tree.Write(dir, name, text); err != nil {
+			return err
+		}
+	}
+	handout, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(Dir), l.Name, "README.md"))
+	if err != nil {
+		return err
+	}
+	if err := tree.Write(dir, Handout, handout); err != nil {
+		return err
+	}
+	b, err := json.MarshalIndent(record, "", "  ")
+	if err != nil {
+		return err
+	}
+	return tree.Write(dir, HandIn, append(b, '\n'))
+}
+
+// firstCommit makes dir a git repository with all of it committed, where there
+// is git; the student's own name comes with the student's own commits.
+func firstCommit(dir string, l *Lab, out io.Writer) error {
+	if _, err := exec.LookPath("git"); err != nil {
+		fmt.Fprintf(out, "note: git is not here: %s has no history\n", dir)
+		return nil
+	}
+	for _, args := range [][]string{
+		{"init", "-q", "-b", "main"},
+		{"add", "-A"},
+		{"-c", "user.name=Yolk", "-c", "user.email=yolk@localhost", "-c", "commit.gpgsign=false",
+			"commit", "-q", "-m", fmt.Sprintf("Lab %s %s: %s", l.Name, l.Version, l.Title)},
+	} {
+		cmd := exec.Command("git", args...)
+		cmd.Dir = dir
+		if b, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("git %s: %w\n%s", strings.Join(args, " "), err, b)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"yolk/qemu"
+	"yolk/tools/internal/grade"
+	"yolk/tools/internal/lab"
+	"yolk/tools/internal/tree"
+)
+
+// gradeFlags are the flags of yolk grade.
+type gradeFlags struct {
+	lab, format string
+	verbose     bool
+	match       *regexp.Regexp
+	dir         string // a hand-in; "" is this tree
+}
+
+func parseGrade(args []string) (*gradeFlags, error) {
+	f := &gradeFlags{}
+	set := flag.NewFlagSet("yolk grade", flag.ContinueOnError)
+	set.StringVar(&f.lab, "lab", "", "the `name` of the lab, where the tree does not say it")
+	set.StringVar(&f.format, "format", "mit", "what to write: mit, tap, junit, gradescope, classroom or autolab")
+	set.BoolVar(&f.verbose, "v", false, "of failures, show all that was printed, and the kernel's last events")
+	set.Func("run", "only the tests whose names match the `regexp`", func(s string) (err error) {
+		f.match, err = regexp.Compile(s)
+		return err
+	})
+	if err := set.Parse(args); err != nil {
+		return nil, err
+	}
+	f.dir = set.Arg(0)
+	if set.NArg() > 1 || f.format != "mit" && !grade.IsFormat(f.format) {
+		err := errors.New("usage: yolk grade [-lab NAME] [-run REGEXP] [-v] [-format mit|tap|junit|gradescope|classroom|autolab] [DIR]")
+		fmt.Fprintln(os.Stderr, err)
+		return nil, err
+	}
+	return f, nil
+}
+
+// gradeCommand grades this tree, which is a student's, or what a student handed
+// in.  Its exit status is 0 for the full score, 1 for less, 125 where there is no
+// verdict.
+func gradeCommand(root string, args []string) int {
+	f, err := parseGrade(args)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		return qemu.ExitFailed // package flag has said it
+	}
+	ctx, _, stop := onSignals()
+	defer stop()
+	report, err := f.grade(ctx, root)
+	if err != nil {
+		if f.format == "tap" {
+			grade.BailOut(os.Stdout, err)
+		}
+		return complain(err)
+	}
+	if f.format != "mit" {
+		if err := grade.Write(os.Stdout, f.format, report); err != nil {
+			return complain(err)
+		}
+	}
+	if !report.Full() {
+		return 1
+	}
+	return 0
+}
+
+// grade runs the tests and writes the text for people: to stdout, or to stderr
+// where stdout is for a program.
+func (f *gradeFlags) grade(ctx context.Context, root string) (*grade.Report, error) {
+	opt, done, err := f.options(root)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	var text io.Writer = os.Stdout
+	if f.format != "mit" {
+		text = os.Stderr
+	}
+	report, err := grade.Run(ctx, *opt, func(r *grade.Result) { io.WriteString(text, r.Line(f.verbose)) })
+	if err != nil {
+		return nil, err
+	}
+	if len(report.Results) == 0 {
+		return nil, errors.New("no test has such a name")
+	}
+	io.WriteString(text, report.Summary())
+	return report, nil
+}
+
+// options finds out what is graded, for which lab:
+//
+//	DIR     this tree      graded
+//	given   the reference  DIR's files in a copy of this tree
+//	given   a student's    nothing: the tests would be the student's
+//	none    any            this tree, with its own tests
+func (f *gradeFlags) options(root string) (opt *grade.Options, done func(), err error) {
+	own, err := lab.ReadRecord(root)
+	if err != nil {
+		return nil, nil, err
+	}
+	record := own
+	if f.dir != "" {
+		if own != nil {
+			return nil, nil, errors.New("a hand-in is graded from the reference, and this tree is a student's")
+		}
+		if record, err = lab.ReadRecord(f.dir); err != nil && f.lab == "" {
+			return nil, nil, err
+		}
+	}
+	name := f.lab
+	if name == "" && record != nil {
+		name = record.Lab
+	}
+	if name == "" {
+		return nil, nil, fmt.Errorf("which lab? There is no %s; say yolk grade -lab NAME", lab.HandIn)
+	}
+	l, err := lab.Load(root, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	opt = &grade.Options{Root: root, Lab: l, Match: f.match, Trace: f.verbose, Notes: os.Stderr}
+	if f.dir == "" {
+		noteStrays(root, own)
+		opt.Files, err = lab.OwnFiles(root, l)
+		return opt, func() {}, err
+	}
+	h, err := grade.NewHandIn(root, f.dir, l)
+	if err != nil {
+		return nil, nil, err
+	}
+	opt.Root, opt.Files, opt.Problem = h.Root, h.Files, h.Problem
+	return opt, h.Remove, nil
+}
+
+// noteStrays tells a student of changes that will not be handed in.
+func noteStrays(root string, own *lab.Record) {
+	if own == nil {
+		return
+	}
+	changed, err := tree.ChangedSinceStart(root)
+	if err != nil {
+		return // without git there is nothing to compare with
+	}
+	changed = slices.DeleteFunc(changed, func(name string) bool { return slices.Contains(own.Files, name) })
+	if len(changed) > 0 {
+		fmt.Fprintf(os.Stderr, "note: changed, but not among the files that are handed in: %s\n", strings.Join(changed, ", "))
+	}
+}

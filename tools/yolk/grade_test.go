@@ -1,0 +1,83 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"yolk/qemu"
+	"yolk/tools/internal/lab"
+	"yolk/tools/internal/tree"
+)
+
+func TestParseGrade(t *testing.T) {
+	f, err := parseGrade([]string{"-run", "COW-0[12]", "-format", "tap", "-v", "-lab", "cow", "dir"})
+	if err != nil || f.dir != "dir" || f.format != "tap" || f.lab != "cow" || !f.verbose || !f.match.MatchString("guest/COW-01-x") || f.match.MatchString("COW-03") {
+		t.Errorf("%+v, %v", f, err)
+	}
+	if f, err := parseGrade(nil); err != nil || f.format != "mit" || f.match != nil || f.dir != "" {
+		t.Errorf("%+v, %v", f, err)
+	}
+}
+
+// TestGradeUsage: what cannot be graded is no verdict on anybody.
+func TestGradeUsage(t *testing.T) {
+	silence(t)
+	empty := t.TempDir()
+	for _, args := range [][]string{
+		{"grade", "-format", "pdf"}, {"grade", "-run", "("}, {"grade", "a", "b"}, {"grade", "-lab", "nonesuch"},
+		{"grade", empty}, {"grade", "-lab", "cow", filepath.Join(empty, "none")}, {"grade"}, {"grade", "-lab", "cow", "-run", "no such test"},
+		{"lab", "start", "nonesuch", empty}, {"lab", "start", "cow"}, {"lab", "begin"},
+	} {
+		if code := dispatch(args); code != qemu.ExitFailed {
+			t.Errorf("%q: %d", args, code)
+		}
+	}
+	if code := dispatch([]string{"grade", "-h"}); code != 0 {
+		t.Errorf("grade -h: %d", code)
+	}
+}
+
+// TestGradeOptions holds the table above gradeFlags.options.
+func TestGradeOptions(t *testing.T) {
+	reference, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	student := t.TempDir()
+	for name, text := range map[string]string{
+		"mm/fork.go": "package mm // mine\n", "mm/fault.go": "package mm\n", lab.HandIn: `{"lab": "cow", "version": "1.0.0", "files": ["mm/fork.go"]}`,
+		lab.Dir + "/cow/" + lab.DataFile: `{"title": "cut"}`,
+	} {
+		if err := tree.Write(student, name, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	opt, done, err := (&gradeFlags{dir: student}).options(reference)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer done()
+	text, _ := os.ReadFile(filepath.Join(opt.Root, "mm", "fork.go"))
+	_, tests := os.Stat(filepath.Join(opt.Root, "mm", "cow_test.go"))
+	if string(text) != "package mm // mine\n" || tests != nil || opt.Lab.Title == "cut" || strings.Join(opt.Files, " ") != "mm/fault.go mm/fork.go" || opt.Root == reference {
+		t.Errorf("from the reference: %+v", opt)
+	}
+	opt, done, err = (&gradeFlags{}).options(student)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done()
+	if opt.Root != student || opt.Lab.Title != "cut" || strings.Join(opt.Files, " ") != "mm/fork.go" {
+		t.Errorf("in a student's tree: %+v", opt)
+	}
+	for what, refused := range map[string]func() error{
+		"a hand-in from a student's tree": func() error { _, _, err := (&gradeFlags{dir: reference}).options(student); return err },
+		"the reference without a lab":     func() error { _, _, err := (&gradeFlags{}).options(reference); return err },
+	} {
+		if refused() == nil {
+			t.Errorf("%s is graded", what)
+		}
+	}
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+
+	"yolk/tools/internal/lab"
+)
+
+// labCommand lists the labs, or starts one.
+func labCommand(root string, args []string) int {
+	var err error
+	switch {
+	case len(args) == 0 || len(args) == 1 && args[0] == "list":
+		err = listLabs(root)
+	case len(args) == 3 && args[0] == "start":
+		err = startLab(root, args[1], args[2])
+	default:
+		err = errors.New("usage: yolk lab [list | start NAME DIR]")
+	}
+	if err != nil {
+		return complain(err)
+	}
+	return 0
+}
+
+func listLabs(root string) error {
+	names, err := lab.Names(root)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	for _, name := range names {
+		l, err := lab.Load(root, name)
+		if err != nil {
+			return err
+		}
+		points, robust := l.Points()
+		fmt.Fprintf(w, "%s\t%s\t%d points, %d of them for robustness\t%s\n", l.Name, l.Version, points, robust, l.Title)
+	}
+	return w.Flush()
+}
+
+// startLab makes the starter tree, and says how to go on.
+func startLab(root, name, dir string) error {
+	l, err := lab.Load(root, name)
+	if err != nil {
+		return err
+	}
+	if err := lab.Start(root, l, dir, os.Stderr); err != nil {
+		return err
+	}
+	fmt.Printf("%s: lab %s %s, %s\nread %s; then: cd %s && make grade\n", dir, l.Name, l.Version, l.Title, filepath.Join(dir, lab.Handout), dir)
+	return nil
+}
