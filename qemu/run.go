@@ -103,7 +103,7 @@ type session struct {
 	output [2]*outStream
 	events *traceQueue
 	traced chan struct{}          // closed when the trace has been delivered
-	took   atomic.Bool            // the reader of the trace has taken an event since drain last looked
+	took   atomic.Bool            // a reader of the trace or of the output has taken some since drain last looked
 	exit   atomic.Pointer[uint32] // the EXIT frame's wait status
 }
 
@@ -193,14 +193,28 @@ func (s *session) drain(ctx context.Context, readers, writers *sync.WaitGroup) b
 		writers.Wait()
 		<-s.traced
 	}()
-	select {
-	case <-delivered:
-		return true
-	case <-ctx.Done():
-		s.drainTrace()
-		return false
+	s.took.Store(false)
+	complaint := time.NewTicker(stalledAfter)
+	defer complaint.Stop()
+	for told := false; ; {
+		select {
+		case <-delivered:
+			return true
+		case <-ctx.Done():
+			s.drainTrace()
+			return false
+		case <-complaint.C:
+			if !told && !s.took.Swap(false) {
+				told = true
+				fmt.Fprintln(s.log, "yolk: the machine has ended; waiting for who reads its output or its trace (Ctrl-C gives up)")
+			}
+		}
 	}
 }
+
+// stalledAfter is how long the readers may take nothing, once the machine has
+// ended, before the user is told what yolk waits for.
+const stalledAfter = 5 * time.Second
 
 // drainTrace waits for the reader of the trace as long as it takes events.
 func (s *session) drainTrace() {
@@ -405,6 +419,7 @@ func (s *session) writeStream(stream byte, w io.Writer) {
 			s.sendFrame(frameBroken, stream)
 			return
 		}
+		s.took.Store(true)
 		if owed += len(b); owed >= grantAt {
 			o.grant(owed)
 			s.sendFrame(frameGrant, binary.LittleEndian.AppendUint32([]byte{stream}, uint32(owed))...)

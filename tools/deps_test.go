@@ -64,7 +64,7 @@ var layers = []layer{
 		also: []string{"github.com/cavaliergopher/cpio"},
 	},
 	{
-		dirs: []string{"tools/..."}, ours: []string{"kernel/trace", "qemu/...", "tools/..."}, host: true,
+		dirs: []string{"tools/..."}, ours: []string{"kernel/abi", "kernel/trace", "qemu/...", "tools/..."}, host: true,
 		also: []string{"github.com/cavaliergopher/cpio", "golang.org/x/sys/...", "golang.org/x/term"},
 	},
 }

@@ -28,6 +28,8 @@ func commands() []command {
 		{"build", "", "build the kernel and the base image into bin/", buildCommand},
 		{"run", "[FLAGS] [-- PROGRAM ARGS…]", "boot to a shell, or run PROGRAM (run -h lists the flags)", runCommand},
 		{"debug", "[FLAGS] [-- PROGRAM ARGS…]", "the same, stopped, waiting for GDB", debugCommand},
+		{"trace", "[-format F] [-pid N] [-events CLASSES] FILE", "show what yolk run -trace has written", traceCommand},
+		{"strace", "[-f] [-o FILE] [FLAGS] -- PROGRAM ARGS…", "run PROGRAM and print its system calls", straceCommand},
 		{"test", "[-run REGEXP] [-all] [-list]", "prove the mechanisms", testCommand},
 		{"bench", "[-machine NAME]", "count instructions per operation", benchCommand},
 		{"lab", "[list | start NAME DIR]", "list the labs, or cut the starter tree of one", labCommand},

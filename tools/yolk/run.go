@@ -17,7 +17,7 @@ import (
 	"yolk/tools/internal/tracefile"
 )
 
-// runFlags are the flags of yolk run.
+// runFlags are the flags of yolk run, and of the commands that are made of it.
 type runFlags struct {
 	machine, cpu, append, trace string
 	events                      eventsFlag
@@ -27,6 +27,7 @@ type runFlags struct {
 	gdb                         gdbFlag
 	initrds, adds, qemu         listFlag
 	program                     []string
+	strace                      *straceFlags // nil: not yolk strace
 }
 
 // parseRun reads the command line of yolk run and yolk debug.
@@ -46,6 +47,9 @@ func parseRun(name string, args []string) (*runFlags, error) {
 	set.StringVar(&f.view.addr, "view-addr", "", "serve it at this `address`; without it, at a free port")
 	set.Var(&f.gdb, "gdb", "wait for GDB on this `port` (a free one if none is given)")
 	set.Var(&f.qemu, "qemu", "a further `argument` for QEMU; may be repeated")
+	if name == "strace" {
+		f.strace = newStraceFlags(set)
+	}
 	if err := set.Parse(joinGDB(set, args)); err != nil {
 		return nil, err
 	}
@@ -153,11 +157,7 @@ func (f *runFlags) start(qemuPath string, s *system.System) int {
 		}
 	}
 	streams := &qemu.IO{}
-	finishTrace, err := f.openTrace(streams)
-	if err != nil {
-		return complain(err)
-	}
-	endView, err := f.view.open(streams, f.title())
+	endReaders, err := f.openReaders(streams)
 	if err != nil {
 		return complain(err)
 	}
@@ -167,12 +167,12 @@ func (f *runFlags) start(qemuPath string, s *system.System) int {
 	term := openTerminal()
 	term.makeRaw()
 	f.connect(cfg, streams, term)
+	if f.strace != nil {
+		f.strace.attach(cfg, streams, term.log())
+	}
 	result := qemu.Run(ctx, qemuPath, cfg, streams)
 	term.restore()
-	if err := finishTrace(); err != nil {
-		complain(fmt.Errorf("the trace is not whole: %w", err))
-	}
-	endView(ctx)
+	endReaders(ctx)
 	if result.End == qemu.Stopped {
 		return f.stopped(caught())
 	}
@@ -227,6 +227,33 @@ func (g *gdbFlag) choose() (int, error) {
 	}
 	defer ln.Close()
 	return ln.Addr().(*net.TCPAddr).Port, nil
+}
+
+// openReaders opens whatever reads the machine's trace.  end is to be called after
+// the machine's end; it complains about what could not be written.
+func (f *runFlags) openReaders(streams *qemu.IO) (end func(ctx context.Context), err error) {
+	finishTrace, err := f.openTrace(streams)
+	if err == nil && f.strace != nil {
+		err = f.strace.open()
+	}
+	if err != nil {
+		return nil, err
+	}
+	endView, err := f.view.open(streams, f.title())
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) {
+		if err := finishTrace(); err != nil {
+			complain(fmt.Errorf("the trace is not whole: %w", err))
+		}
+		if f.strace != nil {
+			if err := f.strace.close(); err != nil {
+				complain(fmt.Errorf("the system calls are not all written: %w", err))
+			}
+		}
+		endView(ctx)
+	}, nil
 }
 
 // openTrace opens the trace's file; finish closes it.

@@ -86,6 +86,7 @@ func groups() []group {
 		{"build", 1, buildChecks},
 		{"boot", 1, bootChecks},
 		{"terminal", 1, terminalChecks},
+		{"trace", 1, traceChecks},
 		{"gdb", 1, gdbChecks},
 		{"linux", 1, linuxChecks},
 		{"bench", 1, benchChecks},

@@ -2,6 +2,9 @@ package tracefile
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
+	"iter"
 	"strconv"
 	"strings"
 
@@ -246,4 +249,17 @@ func (f field) parse(s string) (uint64, error) {
 		return 0, trace.ErrFormat
 	}
 	return uint64(d), nil
+}
+
+// WriteJSON writes the events as JSON, one object a line.  Its error is that of
+// the events, after all that came before it was written, or w's.
+func WriteJSON(w io.Writer, events iter.Seq2[trace.Event, error], _ string) error {
+	t := NewWriter(w, true)
+	for ev, err := range events {
+		if err != nil {
+			return errors.Join(err, t.Close())
+		}
+		t.Event(&ev)
+	}
+	return t.Close()
 }

@@ -66,13 +66,21 @@ func NewWriter(w io.Writer, json bool) *Writer {
 
 // Create makes a file for a trace, in the form that its name asks for (IsJSON).
 func Create(name string) (*Writer, error) {
-	f, err := os.Create(name)
+	f, err := CreateFile(name)
 	if err != nil {
 		return nil, err
 	}
 	t := NewWriter(f, IsJSON(name))
 	t.file = f
 	return t, nil
+}
+
+// CreateFile is os.Create for writing alone.
+//
+// WHY not os.Create: it opens for reading, too, and a pipe that yolk itself could
+// read from would never tell it that its reader has gone.
+func CreateFile(name string) (*os.File, error) {
+	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
 }
 
 // Event writes an event.  It never fails: whoever writes a trace cannot wait for

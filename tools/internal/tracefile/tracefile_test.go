@@ -334,3 +334,135 @@ func FuzzReader(f *testing.F) {
 		}
 	})
 }
+
+// demo is a trace with an event of every kind.
+func demo(t *testing.T) []trace.Event {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", "demo.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := read(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func filtered(list []trace.Event, pid int32, classes trace.Class) (got []trace.Event) {
+	for ev, err := range Filter(func(yield func(trace.Event, error) bool) {
+		for _, ev := range list {
+			if !yield(ev, nil) {
+				return
+			}
+		}
+	}, pid, classes) {
+		if err == nil {
+			got = append(got, ev)
+		}
+	}
+	return got
+}
+
+func TestFilter(t *testing.T) {
+	all := demo(t)
+	if got := filtered(all, 0, trace.ClassAll); !reflect.DeepEqual(got, all) {
+		t.Error("without a filter something is missing")
+	}
+	for _, ev := range filtered(all, 0, trace.ClassFault|trace.ClassTLB) {
+		if k := ev.Kind; k != trace.Fault && k != trace.FlushPage && k != trace.FlushSpace && k != trace.Lost {
+			t.Errorf("of class fault or tlb: %+v", ev)
+		}
+	}
+	// A call comes with its arguments and texts, others' do not come.
+	args, texts := 0, 0
+	for _, ev := range filtered(all, 2, trace.ClassSyscall) {
+		switch ev.Kind {
+		case trace.Args:
+			args++
+		case trace.Text:
+			texts++
+		}
+		if ev.PID != 2 && ev.Kind != trace.Lost {
+			t.Errorf("of process 2: %+v", ev)
+		}
+	}
+	if args != 1 || texts != 4 { // the process's name, two paths or buffers and a time
+		t.Errorf("%d further arguments, %d texts", args, texts)
+	}
+	// Its name comes first, though nobody but its parent has ever had it told.
+	got := filtered(all, 2, trace.ClassFault)
+	if got[0].Kind != trace.Name || got[0].PID != 2 || string(TextBytes(&got[1])) != "init" || got[2].Kind != trace.Fault {
+		t.Errorf("%+v", got[:3])
+	}
+	for i, ev := range got[2:] {
+		if ev.Kind == trace.Name {
+			t.Errorf("again, as event %d", i+2)
+		}
+	}
+	if got := filtered(all, 1, trace.ClassProcess); got[0].Kind != trace.Exec && got[0].Kind != trace.Name {
+		t.Errorf("%+v", got[0])
+	}
+}
+
+// TestFilterPassesErrors: the error that ends the events, and who stops early.
+func TestFilterPassesErrors(t *testing.T) {
+	broken := errors.New("broken")
+	n := 0
+	for _, err := range Filter(func(yield func(trace.Event, error) bool) {
+		_ = yield(trace.Event{Kind: trace.Fork}, nil) && yield(trace.Event{}, broken)
+	}, 0, trace.ClassAll) {
+		if n++; (n == 2) != (err == broken) {
+			t.Errorf("event %d: %v", n, err)
+		}
+	}
+	for range Filter(func(yield func(trace.Event, error) bool) {
+		if yield(trace.Event{Kind: trace.Fork}, nil) {
+			t.Error("it goes on")
+		}
+	}, 0, trace.ClassAll) {
+		break
+	}
+	if n != 2 {
+		t.Errorf("%d events", n)
+	}
+}
+
+func TestWriteJSON(t *testing.T) {
+	want, err := os.ReadFile(filepath.Join("testdata", "demo.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Open(bytes.NewReader(want))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got bytes.Buffer
+	if err := WriteJSON(&got, r.All(), ""); err != nil || !bytes.Equal(got.Bytes(), want) {
+		t.Errorf("%v\n%s", err, &got)
+	}
+	r, err = Open(bytes.NewReader(want[:len(want)-5]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cutOff *TruncatedError
+	if err := WriteJSON(&got, r.All(), ""); !errors.As(err, &cutOff) {
+		t.Error(err)
+	}
+}
+
+func TestNames(t *testing.T) {
+	n := Names{}
+	for r := range Records(func(yield func(trace.Event, error) bool) {
+		for _, ev := range demo(t) {
+			if !yield(ev, nil) {
+				return
+			}
+		}
+	}) {
+		n.Follow(r)
+	}
+	if n[1] != "init" || n[2] != "init" || n[3] != "init" || n[4] != "" {
+		t.Errorf("%q", n)
+	}
+}
