@@ -84,14 +84,15 @@ func reportFrame(f *amd64.TrapFrame) {
 	print("\nlast trap: vector ", f.Vector, "  error code ", virtual(f.Error), "  cr2 ", virtual(f.CR2), "\n")
 }
 
-// reportEvents shows the last events of a process, or of all where pid is 0.
+// reportEvents shows the last events of a process, or of all where pid is 0, but
+// not those that only carry the strings of others.
 func reportEvents(title string, pid int32) {
 	for i, shown := 0, 0; shown < reportedEvents; i++ {
 		ev := events.Recent(i)
 		if ev == nil {
 			return
 		}
-		if pid != 0 && ev.PID != pid {
+		if pid != 0 && ev.PID != pid || ev.Kind == trace.Text || ev.Kind == trace.Name || ev.Kind == trace.Args {
 			continue
 		}
 		if shown++; shown == 1 {
