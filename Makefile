@@ -6,7 +6,7 @@
 # Any Go from 1.21 on fetches this one by itself.
 TOOLCHAIN = go1.27.3
 
-.PHONY: yolk build run debug test test-all bench doctor clean grade lab
+.PHONY: yolk build run debug gdb test test-all bench doctor clean grade lab
 
 yolk:
 	@command -v go >/dev/null || { echo "Go 1.21 or newer is needed: https://go.dev/dl" >&2; exit 1; }
@@ -15,7 +15,7 @@ yolk:
 		echo "first use: fetching the Go toolchain $(TOOLCHAIN), about 76 MB (270 MB unpacked), into Go's module cache" >&2
 	@GOTOOLCHAIN=$(TOOLCHAIN) GOFLAGS= GOOS= GOARCH= go build -o bin/yolk ./tools/yolk
 
-build run debug test bench doctor clean grade: yolk
+build run debug gdb test bench doctor clean grade: yolk
 	@bin/yolk $@ $(ARGS)
 
 test-all: yolk

@@ -6,6 +6,7 @@ import (
 	"yolk/arch/amd64"
 	"yolk/kernel"
 	"yolk/kernel/trace"
+	"yolk/mm"
 )
 
 // reportedEvents is how many of the last events a panic report shows.
@@ -18,40 +19,51 @@ var events *trace.Log
 // ran out of memory or found itself corrupt.  None of them is meant to happen.
 // The runtime has said on the log which it was, with the trace of the
 // goroutine; what is added here allocates nothing, since it may be the heap
-// that is at its end.
+// that is at its end: it uses print, the language's own, which needs no memory
+// and shows pointers in hexadecimal.
 func exit(code int32) {
 	if events != nil {
-		reportProcess(events.PID)
-		reportEvents()
+		reportProcess(int(events.PID))
+		reportEvents("last events, the latest first:\n", 0)
 	}
 	powerOff(exitPanic)
 }
 
-// reportProcess tells for which process the kernel ran, and the state in which
-// its user mode was left.
-func reportProcess(pid int32) {
-	if pid == 0 {
-		logString("\nno process: the kernel ran on its own behalf\n")
+// reportProcess tells for which process the kernel ran: the state in which its
+// user mode was left, what is mapped around there, and the last that it did.
+func reportProcess(pid int) {
+	p := kernel.DebugRoot.Kernel.Process(pid)
+	if p == nil {
+		print("\nno process: the kernel ran on its own behalf\n")
 		return
 	}
-	for i := range kernel.DebugRoot.Processes {
-		p := &kernel.DebugRoot.Processes[i]
-		if p.PID != pid {
+	print("\nprocess ", pid, " (", p.Comm(), "), child of ", p.Parent(), "\n")
+	f := p.Frame()
+	reportFrame(f)
+	if space := p.Space(); space != nil {
+		print("page-table root ", virtual(uint64(space.Root().Addr())), "\n")
+		reportRegions(space, "rip ", f.RIP)
+		if f.Vector == amd64.PageFault {
+			reportRegions(space, "cr2 ", f.CR2)
+		}
+	}
+	reportEvents("its last events, the latest first:\n", int32(pid))
+}
+
+// reportRegions shows the region that an address of the user's lies in, marked,
+// and the ones below and above.
+func reportRegions(space *mm.AddressSpace, name string, va uint64) {
+	below, at, above := space.Around(mm.VirtAddr(va))
+	print("regions around ", name, virtual(va), "\n")
+	for _, r := range [...]*mm.Region{below, at, above} {
+		mark := "  "
+		switch r {
+		case nil:
 			continue
+		case at:
+			mark = "> "
 		}
-		logDecimal("\nprocess ", int64(pid))
-		logString(" (")
-		for _, c := range p.Comm {
-			if c != 0 {
-				amd64.Out8(portLog, c)
-			}
-		}
-		logDecimal("), child of ", int64(p.Parent))
-		logHex(", page-table root ", uint64(p.Root)*pageSize)
-		logString("\n")
-		if p.Frame != nil {
-			reportFrame(p.Frame)
-		}
+		print(mark, virtual(uint64(r.Start)), "-", virtual(uint64(r.End)), " ", r.Prot.String(), " ", r.Name, "\n")
 	}
 }
 
@@ -69,51 +81,27 @@ func reportFrame(f *amd64.TrapFrame) {
 	} {
 		logHex(r.name, r.val)
 	}
-	logDecimal("\nlast trap: vector ", int64(f.Vector))
-	logHex("  error code ", f.Error)
-	logHex("  cr2 ", f.CR2)
-	logString("\n")
+	print("\nlast trap: vector ", f.Vector, "  error code ", virtual(f.Error), "  cr2 ", virtual(f.CR2), "\n")
 }
 
-// reportEvents shows the last events, the latest first.
-func reportEvents() {
-	if events.Recent(0) == nil {
-		return
-	}
-	logString("last events, the latest first:\n")
-	for i := range reportedEvents {
+// reportEvents shows the last events of a process, or of all where pid is 0, but
+// not those that only carry the strings of others.
+func reportEvents(title string, pid int32) {
+	for i, shown := 0, 0; shown < reportedEvents; i++ {
 		ev := events.Recent(i)
 		if ev == nil {
 			return
 		}
-		logDecimal("  ", int64(ev.Seq))
-		logDecimal("  pid ", int64(ev.PID))
-		logString("  ")
-		logString(ev.Kind.String())
-		if ev.Decision != trace.NoDecision {
-			logString(" ")
-			logString(ev.Decision.String())
+		if pid != 0 && ev.PID != pid || ev.Kind == trace.Text || ev.Kind == trace.Name || ev.Kind == trace.Args {
+			continue
 		}
-		logHex("  va ", ev.VA)
-		logHex("  old ", ev.Old)
-		logHex("  new ", ev.New)
-		logDecimal("  aux ", int64(ev.Aux))
-		logString("\n")
-	}
-}
-
-// logDecimal writes name and a value in decimal; it needs no memory.
-func logDecimal(name string, val int64) {
-	logString(name)
-	if val < 0 {
-		logString("-")
-		val = -val
-	}
-	div := int64(1)
-	for val/div >= 10 {
-		div *= 10
-	}
-	for ; div > 0; div /= 10 {
-		amd64.Out8(portLog, byte('0'+val/div%10))
+		if shown++; shown == 1 {
+			print(title)
+		}
+		print("  ", ev.Seq, "  pid ", ev.PID, "  ", ev.Kind.String())
+		if ev.Decision != trace.NoDecision {
+			print(" ", ev.Decision.String())
+		}
+		print("  va ", virtual(ev.VA), "  old ", virtual(ev.Old), "  new ", virtual(ev.New), "  aux ", ev.Aux, "\n")
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/arch/x86/x86asm"
 
 	"yolk/arch/amd64"
+	"yolk/mm"
 )
 
 // dying is set once a report has begun: a second fault in it ends the machine
@@ -46,13 +47,7 @@ func describeTrap(t *amd64.KernelTrap) string {
 
 // describePageFault decodes a page fault's error code (SDM 3A §4.7).
 func describePageFault(code uint64) string {
-	words := []string{"read of", "a missing page"}
-	switch {
-	case code&16 != 0:
-		words[0] = "fetch from"
-	case code&2 != 0:
-		words[0] = "write to"
-	}
+	words := []string{mm.FaultCode(code).Access(), "a missing page"}
 	switch {
 	case code&8 != 0:
 		words[1] = "a page whose entry has a reserved bit set"

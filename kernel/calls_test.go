@@ -214,27 +214,13 @@ func TestPreemption(t *testing.T) {
 	})
 }
 
-// The debugger's table follows processes.
-func TestDebugTable(t *testing.T) {
+// The debugger's root leads to the kernel from the moment that it exists.
+func TestDebugRoot(t *testing.T) {
 	bubble(t, options{}, func(s *system) {
-		s.onProbe = func(p *Process, id uint32, _ *amd64.TrapFrame) {
-			d := s.k.debug.Processes[p.slot]
-			if d.PID != int32(p.pid) || d.Root != p.root || string(d.Comm[:5]) != "init\x00" || d.Parent != int32(p.Parent()) {
-				t.Errorf("slot %d: %+v", p.slot, d)
-			}
-		}
-		s.program("/init", func(a *Asm) {
-			a.Probe(1)
-			fork(a, abi.SysFork, "child")
-			wait(a, 0)
-			a.Label("child").Probe(2)
-			exit(a, 0)
-		})
-		s.boot("/init")
-		for i, d := range s.k.debug.Processes {
-			if d != (DebugProcess{}) {
-				t.Errorf("slot %d is left: %+v", i, d)
-			}
+		var root Debug
+		k := New(Config{Machine: s.m, Memory: s.mem, Log: s.log, Budget: mm.NewBudget(nil, 1<<20), Debug: &root})
+		if root != (Debug{debugVersion, k}) || debugVersion == 0 {
+			t.Errorf("%+v", root)
 		}
 	})
 }

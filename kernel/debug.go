@@ -1,41 +1,22 @@
 package kernel
 
-import (
-	"yolk/arch/amd64"
-	"yolk/mm"
-)
-
-// DebugRoot is what GDB reads: boot passes its address to New.  It stays where
-// it is and holds nothing but plain fields, so that a debugger needs to
-// understand neither Go's maps nor its interfaces.
+// DebugRoot is where a debugger begins: boot passes its address to New.  From
+// here the helpers in qemu/gdb follow pointers, through the types that the
+// compiler describes in DWARF: process table, address spaces, page tables,
+// reference counts, the last events.  No Go map is on the way.
+//
+// WHY nothing is copied into plain fields for the debugger: state that is kept
+// twice has to be kept alike, at a cost, and the copy is wrong just when
+// somebody looks for a bug.
 var DebugRoot Debug
 
-const debugVersion = 1
+// debugVersion changes when a field that the helpers read does.
+const debugVersion = 2
 
-// Debug is the process table as a debugger sees it.
+// Debug is the root.
 type Debug struct {
-	Version   uint32                     // changes when the layout does
-	Processes [MaxProcesses]DebugProcess // by slot
-}
-
-// DebugProcess is one slot; PID 0 is a free one.
-type DebugProcess struct {
-	PID, Parent int32
-	State       State
-	Comm        [16]byte         // NUL-terminated
-	Root        mm.Frame         // the PML4's frame; 0: has left its address space
-	Frame       *amd64.TrapFrame // registers of user mode
-	Space       *mm.AddressSpace
-}
-
-// update fills the slot of p.
-func (d *Debug) update(p *Process) {
-	s := &d.Processes[p.slot]
-	*s = DebugProcess{
-		PID: int32(p.pid), Parent: int32(p.Parent()), State: p.state,
-		Root: p.root, Frame: p.frame, Space: p.space,
-	}
-	copy(s.Comm[:15], p.image.comm)
+	Version uint32 // 0 until there is a kernel
+	Kernel  *Kernel
 }
 
 // The functions below do nothing: they are for breakpoints.  hookEnter is called

@@ -100,7 +100,6 @@ type builder struct {
 	object  *mm.Object
 	program *elf.Image
 	space   *mm.AddressSpace
-	bias    uint64 // what is added to the addresses of a position-independent image
 	entry   uint64
 	sp      uint64
 	image   image
@@ -202,15 +201,15 @@ func (b *builder) build() error {
 		return err
 	}
 	if align := b.program.Align; !b.program.Fixed {
-		b.bias = (pieBase + align - 1) &^ (align - 1)
+		b.image.bias = (pieBase + align - 1) &^ (align - 1)
 	}
 	for _, s := range b.program.Segments {
 		if err := b.mapSegment(s); err != nil {
 			return err
 		}
 	}
-	b.entry = b.program.Entry + b.bias
-	b.space.SetBrkStart(mm.VirtAddr(b.program.High() + b.bias))
+	b.entry = b.program.Entry + b.image.bias
+	b.space.SetBrkStart(mm.VirtAddr(b.program.High() + b.image.bias))
 	return b.writeStack()
 }
 
@@ -263,7 +262,7 @@ func (b *builder) mapPages(o *mm.Object, start, end, off uint64, flags uint32) e
 		return nil
 	}
 	q := mm.MapRequest{
-		Addr: mm.VirtAddr(start + b.bias), Length: end - start, Fixed: mm.FixedNoReplace, Object: o, Offset: off,
+		Addr: mm.VirtAddr(start + b.image.bias), Length: end - start, Fixed: mm.FixedNoReplace, Object: o, Offset: off,
 		Prot: mm.Prot(flags&elf.Read>>2 | flags&elf.Write | flags&elf.Exec<<2), // the same bits, in reverse
 	}
 	if o != nil {

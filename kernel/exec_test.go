@@ -464,7 +464,7 @@ func TestEXEC16Truncated(t *testing.T) {
 		if got := s.boot("/init"); got != abi.SIGBUS {
 			t.Errorf("status %#x", got)
 		}
-		if len(s.probes) != 1 || !s.logged("signal 7") {
+		if len(s.probes) != 1 || !s.logged("signal 7 (code 2): read of 0x404000, past the end of the file in 0x400000-0x406000 r-x /init; pc=") {
 			t.Errorf("probes %v, log %q", s.probes, s.m.Lines())
 		}
 	})

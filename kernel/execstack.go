@@ -99,7 +99,7 @@ func (b *builder) writeStack() error {
 func (b *builder) auxv(random, execfn uint64) []uint64 {
 	phdr := b.program.Phdr
 	if phdr != 0 {
-		phdr += b.bias
+		phdr += b.image.bias
 	}
 	return []uint64{
 		abi.AT_PHDR, phdr, abi.AT_PHENT, 56, abi.AT_PHNUM, uint64(b.program.Phnum),

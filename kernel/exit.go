@@ -35,7 +35,7 @@ func (p *Process) exit() {
 	p.emit(trace.ClassProcess, trace.Event{Kind: trace.Exit, Err: p.status})
 	k.sample()
 	k.traced.running = nil
-	p.setState(Zombie)
+	p.state = Zombie
 	if k.init == p {
 		k.init = nil
 		if !k.halted {

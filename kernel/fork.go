@@ -149,7 +149,6 @@ func (child *Process) setTIDs(q *cloneRequest) {
 func (p *Process) announce(child *Process, q *cloneRequest) {
 	ev := trace.Event{Kind: trace.Fork, Aux: uint64(child.pid), New: uint64(child.root), Old: uint64(p.root)}
 	k := p.kernel
-	k.debug.update(child)
 	if q.flags&abi.CLONE_VM != 0 {
 		k.Counters.VForks++
 		ev.Kind = trace.VFork
@@ -191,7 +190,6 @@ func (p *Process) releaseSpace() {
 	}
 	p.clearTID = 0
 	p.space, p.root = nil, 0
-	p.kernel.debug.update(p)
 	if p.vforkParent != nil {
 		p.wakeParent()
 	}

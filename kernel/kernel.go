@@ -56,7 +56,7 @@ type Config struct {
 	Budget    *mm.Budget // Go heap that users may make the kernel use, all together
 	EagerFork bool       // fork copies pages at once instead of sharing them
 	Calls     []Call     // system calls beside those that are the life of a process
-	Debug     *Debug     // what GDB reads; nil in tests
+	Debug     *Debug     // to be filled in for debuggers; may be nil
 }
 
 // Counters count what the kernel did since boot.
@@ -74,7 +74,6 @@ type Kernel struct {
 	base     *mm.Budget // of it, for what a process costs at the least
 	shared   *mm.Budget // the rest, of which each user has a share
 	forkMode mm.ForkMode
-	debug    *Debug
 	calls    [abi.SysCount]Call     // by number; built once
 	unknown  [abi.SysCount + 1]bool // logged already; the last is for numbers beyond the table
 
@@ -101,7 +100,7 @@ type Kernel struct {
 // New returns a kernel without processes.
 func New(c Config) *Kernel {
 	k := &Kernel{
-		machine: c.Machine, memory: c.Memory, trace: c.Log, debug: c.Debug,
+		machine: c.Machine, memory: c.Memory, trace: c.Log,
 		budget: c.Budget, base: mm.NewBudget(c.Budget, min(c.Budget.Limit()/2, MaxProcesses*processCost)),
 		byPID: make(map[int]*Process), idUses: make(map[int]int), finished: make(chan struct{}),
 	}
@@ -109,10 +108,6 @@ func New(c Config) *Kernel {
 	if c.EagerFork {
 		k.forkMode = mm.ForkEager
 	}
-	if k.debug == nil {
-		k.debug = new(Debug)
-	}
-	k.debug.Version = debugVersion
 	for _, list := range [][]Call{processCalls, identityCalls, c.Calls} {
 		for _, c := range list {
 			if k.calls[c.Nr].Do != nil {
@@ -120,6 +115,9 @@ func New(c Config) *Kernel {
 			}
 			k.calls[c.Nr] = c
 		}
+	}
+	if c.Debug != nil {
+		*c.Debug = Debug{Version: debugVersion, Kernel: k}
 	}
 	return k
 }

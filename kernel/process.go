@@ -83,6 +83,7 @@ type Process struct {
 type image struct {
 	comm             string // at most 15 bytes, as PR_GET_NAME shows it
 	path             string // absolute path of the program
+	bias             uint64 // added to the addresses of its file, if it is position-independent
 	argStart, argEnd uint64 // where the arguments lie on the stack
 	envStart, envEnd uint64
 }
@@ -113,7 +114,6 @@ func (k *Kernel) newProcess(parent *Process) (*Process, error) {
 // forget removes a process from the table: one that was reaped, or one that
 // never came to run.
 func (k *Kernel) forget(p *Process) {
-	k.debug.Processes[p.slot] = DebugProcess{}
 	k.slots[p.slot] = nil
 	delete(k.byPID, p.pid)
 	for _, id := range [...]int{p.pid, p.pgid, p.sid} {
@@ -211,7 +211,7 @@ func (p *Process) yield() {
 
 // pause sleeps in the given state until a token is there.
 func (p *Process) pause(s State) {
-	p.setState(s)
+	p.state = s
 	p.usage.Voluntary++
 	k := p.kernel
 	k.mu.Unlock()
@@ -220,12 +220,7 @@ func (p *Process) pause(s State) {
 	if k.trace.PID = int32(p.pid); k.trace.On(trace.ClassSched) {
 		p.traceSwitch()
 	}
-	p.setState(Running)
-}
-
-func (p *Process) setState(s State) {
-	p.state = s
-	p.kernel.debug.update(p)
+	p.state = Running
 }
 
 // Wake ends p's sleep, or its next one.  It is the one method that may be
@@ -269,6 +264,9 @@ func (p *Process) Executable() string { return p.image.path }
 // Space returns the address space; nil once the process has left it.
 func (p *Process) Space() *mm.AddressSpace { return p.space }
 
+// Frame returns the registers of user mode as the last trap saved them.
+func (p *Process) Frame() *amd64.TrapFrame { return p.frame }
+
 // Kernel returns the system that p is part of.
 func (p *Process) Kernel() *Kernel { return p.kernel }
 
@@ -305,7 +303,6 @@ func (p *Process) Times() (user, system, start int64) {
 // SetComm sets the program's name, of which 15 bytes count.
 func (p *Process) SetComm(name string) {
 	p.image.comm = name[:min(len(name), 15)]
-	p.kernel.debug.update(p)
 	p.traceName()
 }
 

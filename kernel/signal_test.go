@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"encoding/binary"
+	"fmt"
 	"testing"
 	"time"
 
@@ -284,28 +285,29 @@ func TestSignalFrameCannotBePushed(t *testing.T) {
 func TestALL05FaultsBecomeSignals(t *testing.T) {
 	for name, c := range map[string]struct {
 		sig, code int
+		says      string // part of the line in the log
 		do        func(a *Asm)
 	}{
-		"read of nil":        {abi.SIGSEGV, abi.SEGV_MAPERR, func(a *Asm) { load(a, 0) }},
-		"write to text":      {abi.SIGSEGV, abi.SEGV_ACCERR, func(a *Asm) { store(a, codeBase, 1) }},
-		"jump to data":       {abi.SIGSEGV, abi.SEGV_ACCERR, func(a *Asm) { a.Mov(RAX, dataBase).JmpReg(RAX) }},
-		"jump to the kernel": {abi.SIGSEGV, abi.SEGV_MAPERR, func(a *Asm) { a.Mov(RAX, uint64(0xffffffff80200000)).JmpReg(RAX) }},
-		"read of the kernel": {abi.SIGSEGV, abi.SEGV_MAPERR, func(a *Asm) { load(a, uint64(0xffff800000000000)) }},
-		"not canonical":      {abi.SIGSEGV, abi.SI_KERNEL, func(a *Asm) { load(a, uint64(1)<<50) }},
-		"hlt":                {abi.SIGSEGV, abi.SI_KERNEL, func(a *Asm) { a.Raw(0xf4) }},
-		"int 0x80":           {abi.SIGSEGV, abi.SI_KERNEL, func(a *Asm) { a.Raw(0xcd, 0x80) }},
-		"ud2":                {abi.SIGILL, abi.ILL_ILLOPN, func(a *Asm) { a.Raw(0x0f, 0x0b) }},
-		"int3":               {abi.SIGTRAP, abi.SI_KERNEL, func(a *Asm) { a.Raw(0xcc) }},
-		"below the stack":    {abi.SIGSEGV, abi.SEGV_MAPERR, func(a *Asm) { a.Copy(RBX, RSP).AddImm(RBX, -9<<20).Load(RAX, RBX, 0) }},
-		"SIGSEGV is ignored": {abi.SIGSEGV, abi.SEGV_MAPERR, func(a *Asm) { ignore(a, abi.SIGSEGV); load(a, 0) }},
-		"SIGSEGV is blocked": {abi.SIGSEGV, abi.SEGV_MAPERR, func(a *Asm) { mask(a, ^uint64(0)); load(a, 0) }},
-		"caught but blocked": {abi.SIGSEGV, abi.SEGV_MAPERR, func(a *Asm) {
+		"read of nil":        {abi.SIGSEGV, abi.SEGV_MAPERR, "read of 0x0, where nothing is mapped, below 0x400000-0x402000 r-x /init; pc=0x4", func(a *Asm) { load(a, 0) }},
+		"write to text":      {abi.SIGSEGV, abi.SEGV_ACCERR, "write to 0x401000, but the rights are 0x400000-0x402000 r-x /init; pc=", func(a *Asm) { store(a, codeBase, 1) }},
+		"jump to data":       {abi.SIGSEGV, abi.SEGV_ACCERR, "fetch from 0x600000, but the rights are 0x600000-0x601000 rw- /init; pc=0x600000 (/init+0x600000)", func(a *Asm) { a.Mov(RAX, dataBase).JmpReg(RAX) }},
+		"jump to the kernel": {abi.SIGSEGV, abi.SEGV_MAPERR, "fetch from 0xffffffff80200000, which is not the user's; pc=", func(a *Asm) { a.Mov(RAX, uint64(0xffffffff80200000)).JmpReg(RAX) }},
+		"read of the kernel": {abi.SIGSEGV, abi.SEGV_MAPERR, "read of 0xffff800000000000, which is not the user's; pc=", func(a *Asm) { load(a, uint64(0xffff800000000000)) }},
+		"not canonical":      {abi.SIGSEGV, abi.SI_KERNEL, "privileged instruction or non-canonical address; pc=", func(a *Asm) { load(a, uint64(1)<<50) }},
+		"hlt":                {abi.SIGSEGV, abi.SI_KERNEL, "privileged instruction or non-canonical address; pc=", func(a *Asm) { a.Raw(0xf4) }},
+		"int 0x80":           {abi.SIGSEGV, abi.SI_KERNEL, "privileged instruction or non-canonical address; pc=", func(a *Asm) { a.Raw(0xcd, 0x80) }},
+		"ud2":                {abi.SIGILL, abi.ILL_ILLOPN, "invalid instruction; pc=", func(a *Asm) { a.Raw(0x0f, 0x0b) }},
+		"int3":               {abi.SIGTRAP, abi.SI_KERNEL, "breakpoint; pc=", func(a *Asm) { a.Raw(0xcc) }},
+		"below the stack":    {abi.SIGSEGV, abi.SEGV_MAPERR, ", where nothing is mapped, above ", func(a *Asm) { a.Copy(RBX, RSP).AddImm(RBX, -9<<20).Load(RAX, RBX, 0) }},
+		"SIGSEGV is ignored": {abi.SIGSEGV, abi.SEGV_MAPERR, "read of 0x0, where", func(a *Asm) { ignore(a, abi.SIGSEGV); load(a, 0) }},
+		"SIGSEGV is blocked": {abi.SIGSEGV, abi.SEGV_MAPERR, "read of 0x0, where", func(a *Asm) { mask(a, ^uint64(0)); load(a, 0) }},
+		"caught but blocked": {abi.SIGSEGV, abi.SEGV_MAPERR, "read of 0x0, where", func(a *Asm) {
 			handler(a, abi.SIGSEGV, "handler", 0)
 			mask(a, ^uint64(0))
 			load(a, 0)
 			a.Label("handler")
 		}},
-		"stack is overflowed": {abi.SIGSEGV, abi.SEGV_MAPERR, func(a *Asm) { a.Label("loop").Push(RAX).Jmp("loop") }},
+		"stack is overflowed": {abi.SIGSEGV, abi.SEGV_MAPERR, ", where nothing is mapped, above ", func(a *Asm) { a.Label("loop").Push(RAX).Jmp("loop") }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, options{frames: 8192, quantum: 5000}, func(s *system) {
@@ -321,7 +323,7 @@ func TestALL05FaultsBecomeSignals(t *testing.T) {
 				})
 				s.boot("/init")
 				s.want(1, c.sig)
-				if len(s.probes) != 1 || len(s.m.Lines()) != 2 || !s.logged("process 2 (init): signal") {
+				if len(s.probes) != 1 || len(s.m.Lines()) != 2 || !s.logged(fmt.Sprintf("process 2 (init): signal %d (code %d): ", c.sig, c.code)) || !s.logged(c.says) {
 					t.Errorf("probes %v, log %q", s.probes, s.m.Lines())
 				}
 			})

@@ -1,6 +1,9 @@
 package kernel
 
 import (
+	"cmp"
+	"fmt"
+
 	"yolk/arch/amd64"
 	"yolk/kernel/abi"
 	"yolk/kernel/signal"
@@ -84,16 +87,18 @@ var exceptions = map[uint64]struct {
 	sig  int
 	code int32
 	addr bool
+	name string
 }{
-	amd64.DivideError:       {abi.SIGFPE, abi.FPE_INTDIV, true},
-	amd64.DebugException:    {abi.SIGTRAP, abi.TRAP_TRACE, true},
-	amd64.Breakpoint:        {abi.SIGTRAP, abi.SI_KERNEL, false},
-	amd64.InvalidOpcode:     {abi.SIGILL, abi.ILL_ILLOPN, true},
-	amd64.SegmentNotPresent: {abi.SIGBUS, abi.SI_KERNEL, false},
-	amd64.StackFault:        {abi.SIGBUS, abi.SI_KERNEL, false},
-	amd64.FloatingPoint:     {abi.SIGFPE, abi.FPE_FLTINV, true},
-	amd64.SIMDFloatingPoint: {abi.SIGFPE, abi.FPE_FLTINV, true},
-	amd64.AlignmentCheck:    {abi.SIGBUS, abi.BUS_ADRALN, false},
+	amd64.DivideError:       {abi.SIGFPE, abi.FPE_INTDIV, true, "division error"},
+	amd64.DebugException:    {abi.SIGTRAP, abi.TRAP_TRACE, true, "single step"},
+	amd64.Breakpoint:        {abi.SIGTRAP, abi.SI_KERNEL, false, "breakpoint"},
+	amd64.InvalidOpcode:     {abi.SIGILL, abi.ILL_ILLOPN, true, "invalid instruction"},
+	amd64.SegmentNotPresent: {abi.SIGBUS, abi.SI_KERNEL, false, "segment that is not present"},
+	amd64.StackFault:        {abi.SIGBUS, abi.SI_KERNEL, false, "stack at a non-canonical address"},
+	amd64.GeneralProtection: {abi.SIGSEGV, abi.SI_KERNEL, false, "privileged instruction or non-canonical address"},
+	amd64.FloatingPoint:     {abi.SIGFPE, abi.FPE_FLTINV, true, "floating-point error"},
+	amd64.SIMDFloatingPoint: {abi.SIGFPE, abi.FPE_FLTINV, true, "floating-point error"},
+	amd64.AlignmentCheck:    {abi.SIGBUS, abi.BUS_ADRALN, false, "misaligned access"},
 }
 
 func (p *Process) exception(vector uint64) {
@@ -113,11 +118,37 @@ func (p *Process) exception(vector uint64) {
 // dies of it (sigaction(2)).
 func (p *Process) fault(sig int, code int32, addr uint64) {
 	if !p.Signals.Force(sig) {
-		f := p.frame
-		p.kernel.logf("%s: signal %d (code %d) at address %#x: rip %#x, vector %d, error code %#x",
-			p, sig, code, addr, f.RIP, f.Vector, f.Error)
+		rip, im := p.frame.RIP, &p.image
+		p.kernel.logf("%s: signal %d (code %d): %s; pc=%#x (%s+%#x)", p, sig, code, p.wrong(sig), rip, im.path, rip-im.bias)
 		p.doom(sig)
 		return
 	}
 	p.post(sig, signal.Info{Code: code, First: addr})
+}
+
+// wrong says what the program did to raise the exception in its frame: what,
+// where, and why that cannot be.
+func (p *Process) wrong(sig int) string {
+	f := p.frame
+	if f.Vector != amd64.PageFault {
+		return cmp.Or(exceptions[f.Vector].name, fmt.Sprintf("exception %d, error code %#x", f.Vector, f.Error))
+	}
+	below, r, above := p.space.Around(mm.VirtAddr(f.CR2))
+	what := fmt.Sprintf("%s %#x, ", mm.FaultCode(f.Error).Access(), f.CR2)
+	switch {
+	case mm.VirtAddr(f.CR2) >= mm.UserEnd:
+		return what + "which is not the user's"
+	case sig == abi.SIGBUS:
+		return what + "past the end of the file in " + r.String()
+	case r != nil:
+		return what + "but the rights are " + r.String()
+	}
+	what += "where nothing is mapped"
+	if below != nil {
+		what += ", above " + below.String()
+	}
+	if above != nil {
+		what += ", below " + above.String()
+	}
+	return what
 }

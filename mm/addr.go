@@ -153,3 +153,14 @@ func (c FaultCode) Write() bool { return c&FaultWrite != 0 }
 
 // Fetch reports whether the access was an instruction fetch.
 func (c FaultCode) Fetch() bool { return c&FaultFetch != 0 }
+
+// Access names the access for reports, with a preposition: "write to".
+func (c FaultCode) Access() string {
+	switch {
+	case c.Fetch():
+		return "fetch from"
+	case c.Write():
+		return "write to"
+	}
+	return "read of"
+}

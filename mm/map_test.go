@@ -831,3 +831,38 @@ func TestCheckIsBounded(t *testing.T) {
 		t.Errorf("more pages than can be: %v", err)
 	}
 }
+
+// TestAround: what reports show of the regions around an address.
+func TestAround(t *testing.T) {
+	m := newMachine(t, 100)
+	p := m.newProc()
+	for i, prot := range []mm.Prot{mm.Read, mm.ReadWrite, mm.Read | mm.Exec} {
+		p.mapAnon(base+mm.VirtAddr(4*i)*page, 2, prot)
+	}
+	for _, c := range []struct {
+		va   mm.VirtAddr
+		want [3]string // "" for none
+	}{
+		{base - page, [3]string{"", "", "r--"}},
+		{base + page, [3]string{"", "r--", "rw-"}},
+		{base + 2*page, [3]string{"r--", "", "rw-"}},
+		{base + 4*page, [3]string{"r--", "rw-", "r-x"}},
+		{base + 9*page, [3]string{"rw-", "r-x", ""}},
+		{mm.UserEnd + 8, [3]string{"r-x", "", ""}},
+	} {
+		var got [3]string
+		below, at, above := p.Around(c.va)
+		for i, r := range []*mm.Region{below, at, above} {
+			if r != nil {
+				got[i] = r.Prot.String()
+			}
+		}
+		if got != c.want {
+			t.Errorf("%#x: %q, want %q", c.va, got, c.want)
+		}
+	}
+	if _, r, _ := p.Around(base); r.String() != fmt.Sprintf("%#x-%#x r-- (anonymous)", uint64(base), uint64(base+2*page)) {
+		t.Error(r)
+	}
+	m.finish()
+}

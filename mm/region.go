@@ -1,5 +1,10 @@
 package mm
 
+import (
+	"cmp"
+	"fmt"
+)
+
 // Prot says what a user may do with a region, as in mmap(2).
 type Prot uint8
 
@@ -13,6 +18,9 @@ const (
 	ReadWrite = Read | Write
 	AllProt   = Read | Write | Exec
 )
+
+// String returns the rights as ls(1) writes them: "rw-".
+func (p Prot) String() string { return "---r---w-rw---xr-x-wxrwx"[3*(p&AllProt):][:3] }
 
 // Flags say what kind of region it is.
 type Flags uint8
@@ -50,6 +58,11 @@ type Region struct {
 
 	space      *AddressSpace
 	next, prev *Region // the object's list of regions that map it
+}
+
+// String shows the region as the kernel's log does.
+func (r *Region) String() string {
+	return fmt.Sprintf("%#x-%#x %s %s", uint64(r.Start), uint64(r.End), r.Prot, cmp.Or(r.Name, "(anonymous)"))
 }
 
 // Shared reports whether writes reach the object.

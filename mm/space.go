@@ -209,6 +209,23 @@ func (as *AddressSpace) Lookup(va VirtAddr) *Region {
 	return r
 }
 
+// Around returns the region below va, the one that va lies in and the one above
+// va, each nil where there is none.  It allocates nothing.
+func (as *AddressSpace) Around(va VirtAddr) (below, at, above *Region) {
+	i := as.regions.after(va)
+	if i > 0 {
+		below = as.regions.at(i - 1)
+	}
+	if i < as.regions.len() && as.regions.at(i).Start <= va {
+		at = as.regions.at(i)
+		i++
+	}
+	if i < as.regions.len() {
+		above = as.regions.at(i)
+	}
+	return below, at, above
+}
+
 // Entry returns the leaf entry that translates va, and whether it is present.
 func (as *AddressSpace) Entry(va VirtAddr) (PTE, bool) {
 	if va >= UserEnd {

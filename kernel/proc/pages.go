@@ -41,22 +41,11 @@ func (fs *FS) region(r *mm.Region, b []byte) []byte {
 	}
 	start := len(b)
 	b = fmt.Appendf(b, "%08x-%08x %s%c %08x %02x:%02x %d", uint64(r.Start), uint64(r.End),
-		letters("rwx", r.Prot&mm.Read != 0, r.Prot&mm.Write != 0, r.Prot&mm.Exec != 0), share, r.Offset, dev>>8, dev&0xff, ino)
+		r.Prot, share, r.Offset, dev>>8, dev&0xff, ino)
 	if r.Name != "" {
 		b = append(fmt.Appendf(b, "%*s", max(1, 73-(len(b)-start)), ""), r.Name...)
 	}
 	return append(b, '\n')
-}
-
-// letters returns names with a dash for each that is not on.
-func letters(names string, on ...bool) []byte {
-	b := []byte(names)
-	for i := range b {
-		if !on[i] {
-			b[i] = '-'
-		}
-	}
-	return b
 }
 
 // pagetable is Yolk's own: the root, then a line a present entry of the last
@@ -77,7 +66,12 @@ func pagetable(fs *FS, p *kernel.Process, key uint64, b []byte) ([]byte, uint64)
 	}
 	next := uint64(0)
 	space.Walk(mm.VirtAddr(key), mm.UserEnd, func(va mm.VirtAddr, e mm.PTE) bool {
-		flags := letters("PWUNADC", true, e.Writable(), e.User(), !e.Executable(), e.Accessed(), e.Dirty(), e.COW())
+		flags := []byte("PWUNADC")
+		for i, on := range [...]bool{true, e.Writable(), e.User(), !e.Executable(), e.Accessed(), e.Dirty(), e.COW()} {
+			if !on {
+				flags[i] = '-'
+			}
+		}
 		b = fmt.Appendf(b, "0x%012x frame=%#x %s refs=%d\n", uint64(va), uint64(e.Frame()), flags, fs.Kernel.Memory().Frames.Refs(e.Frame()))
 		if len(b) >= enough {
 			next = uint64(va) + mm.PageSize

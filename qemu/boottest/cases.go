@@ -111,6 +111,11 @@ var Cases = append([]Case{
 	crash("exec", "fetch from a protected page .*"),
 	crash("stack", "write to a missing page .*"),
 	{
+		Name: "crash-in-a-process", Append: "crash=device", // the report tells of it: registers, what is mapped there, what it did last
+		Program: []string{"sh", "-c", "echo nil > /dev/crash"}, Exit: qemu.ExitPanicked, Why: "kernel panic",
+		Log: `process (\d+) \(echo\), child of \d+\nuser rip 0{10}4.*regions around rip 0x4.*\n> 0x400000-0x\w+ r-x /bin/yolkbox\n  0x.*` +
+			`its last events, the latest first:\n  \d+  pid \d+  exec .*\nlast events, the latest first:\n.* fork `,
+	}, {
 		Name: "crash-hang", Append: "crash=device", Patience: 10 * time.Second,
 		Program: []string{"sh", "-c", "echo begun; echo hang > /dev/crash"}, Stdout: "begun\n",
 		Exit: qemu.ExitHung, Why: "^no progress: the kernel's heartbeat has stopped for 10s$", Log: "the kernel loops",

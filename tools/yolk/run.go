@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"os"
 	"os/signal"
 	"strconv"
@@ -59,8 +58,9 @@ func parseRun(name string, args []string) (*runFlags, error) {
 
 // gdbFlag is a flag with a value that may be missing.
 type gdbFlag struct {
-	on   bool
-	port int // 0: a free one
+	on     bool
+	port   int  // 0: a free one
+	attach bool // yolk debug: somebody is about to attach with yolk gdb
 }
 
 func (g *gdbFlag) String() string   { return "" }
@@ -136,7 +136,7 @@ func boot(name, root string, args []string, debug bool) int {
 	if _, ok := qemu.Lookup(f.machine); !ok {
 		return complain(fmt.Errorf("there is no machine %q", f.machine))
 	}
-	f.gdb.on = f.gdb.on || debug
+	f.gdb.on, f.gdb.attach = f.gdb.on || debug, debug
 	qemuPath, s, err := prepare(root)
 	if err != nil {
 		return complain(err)
@@ -152,7 +152,7 @@ func (f *runFlags) start(qemuPath string, s *system.System) int {
 	}
 	defer cleanup()
 	if f.gdb.on {
-		if err := announceGDB(s, cfg); err != nil {
+		if err := f.announceGDB(s, cfg); err != nil {
 			return complain(err)
 		}
 	}
@@ -208,25 +208,13 @@ func (f *runFlags) config(s *system.System) (cfg *qemu.Config, cleanup func(), e
 		cfg.Params.ArgsFile, extra.Args = len(f.program) > 0, f.program
 	}
 	if f.gdb.on {
+		cfg.Params.Trace = keptForGDB
 		if cfg.GDB, err = f.gdb.choose(); err != nil {
 			return nil, nil, err
 		}
 	}
 	cfg.Initrd, cleanup, err = s.Initrd(extra)
 	return cfg, cleanup, err
-}
-
-// choose returns the port for GDB: the one given, else a free one.
-func (g *gdbFlag) choose() (int, error) {
-	if g.port != 0 {
-		return g.port, nil
-	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port, nil
 }
 
 // openReaders opens whatever reads the machine's trace.  end is to be called after

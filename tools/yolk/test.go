@@ -13,11 +13,12 @@ func testCommand(root string, args []string) int {
 	set := flag.NewFlagSet("yolk test", flag.ContinueOnError)
 	match := set.String("run", "", "only the checks whose names match the `regexp`")
 	all := set.Bool("all", false, "also the long ones")
+	update := set.Bool("update", false, "write anew what the documents show of the checks that are run")
 	list := set.Bool("list", false, "print the names of the checks")
 	if err := set.Parse(args); err != nil {
 		return 2
 	}
-	opt := rings.Options{All: *all, CI: os.Getenv("CI") == "true", Out: os.Stdout}
+	opt := rings.Options{All: *all, CI: os.Getenv("CI") == "true", Update: *update, Out: os.Stdout}
 	if *match != "" {
 		var err error
 		if opt.Match, err = regexp.Compile(*match); err != nil {

@@ -28,13 +28,13 @@ func TestParseRun(t *testing.T) {
 		{"-initrd a -add b:c -initrd d", runFlags{initrds: listFlag{"a", "d"}, adds: listFlag{"b:c"}}},
 		{"-qemu -d -qemu int", runFlags{qemu: listFlag{"-d", "int"}}},
 		{"-gdb", runFlags{gdb: gdbFlag{on: true}}},
-		{"-gdb 4711 -m 64", runFlags{gdb: gdbFlag{true, 4711}, memory: 64}},
-		{"-gdb=4711", runFlags{gdb: gdbFlag{true, 4711}}},
+		{"-gdb 4711 -m 64", runFlags{gdb: gdbFlag{on: true, port: 4711}, memory: 64}},
+		{"-gdb=4711", runFlags{gdb: gdbFlag{on: true, port: 4711}}},
 		{"-gdb -m 64", runFlags{gdb: gdbFlag{on: true}, memory: 64}},
 		{"-gdb -- 4711", runFlags{gdb: gdbFlag{on: true}, program: []string{"4711"}}},
 		{"-view -m 64", runFlags{view: viewFlags{on: true}, memory: 64}},
 		{"-view-addr :80 -- ls", runFlags{view: viewFlags{addr: ":80"}, program: []string{"ls"}}},
-		{"-append -gdb -gdb 7", runFlags{append: "-gdb", gdb: gdbFlag{true, 7}}},
+		{"-append -gdb -gdb 7", runFlags{append: "-gdb", gdb: gdbFlag{on: true, port: 7}}},
 	} {
 		got, err := parseRun("run", strings.Fields(c.args))
 		if err != nil {
@@ -234,14 +234,5 @@ func TestCRLF(t *testing.T) {
 	var b bytes.Buffer
 	if n, err := (crlf{&b}).Write([]byte("a\nb\n")); n != 4 || err != nil || b.String() != "a\r\nb\r\n" {
 		t.Errorf("%d %v %q", n, err, &b)
-	}
-}
-
-func TestFreePort(t *testing.T) {
-	if port, err := (&gdbFlag{on: true, port: 99}).choose(); port != 99 || err != nil {
-		t.Errorf("%d %v", port, err)
-	}
-	if port, err := (&gdbFlag{on: true}).choose(); port < 1024 || err != nil {
-		t.Errorf("%d %v", port, err)
 	}
 }

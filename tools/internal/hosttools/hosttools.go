@@ -38,7 +38,7 @@ var (
 		},
 	}
 	GDB = Tool{
-		Name: "GDB", Program: "gdb", Min: Version{9, 0}, Version: []string{"--version"},
+		Name: "GDB", Program: "gdb", Min: Version{12, 0}, Version: []string{"--version"},
 		Elsewhere: []string{`C:\msys64\ucrt64\bin`, `C:\msys64\mingw64\bin`},
 		Packages: map[string]string{
 			"apt-get": "gdb", "brew": "gdb", "winget": "BrechtSanders.WinLibs.POSIX.UCRT",

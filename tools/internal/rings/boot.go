@@ -6,17 +6,13 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"yolk/qemu"
 	"yolk/qemu/boottest"
-	"yolk/qemu/gdb"
 	"yolk/tools/internal/hosttools"
 	"yolk/tools/internal/system"
 	"yolk/tools/internal/tree"
@@ -28,7 +24,7 @@ func (s *suite) buildSystem() (*boottest.System, error) {
 	if err != nil {
 		return nil, err
 	}
-	sys, err := system.Build(s.root)
+	sys, err := s.built()
 	if err != nil {
 		return nil, err
 	}
@@ -73,94 +69,6 @@ func bootCase(name string) (*boottest.Case, string, bool) {
 		}
 	}
 	return nil, "", false
-}
-
-// gdbChecks is the scripted session.
-func gdbChecks(s *suite) ([]Check, error) {
-	return []Check{{Name: "gdb/session", run: func(ctx context.Context) outcome {
-		debugger, err := hosttools.GDB.Need(s.opt.Out)
-		if err != nil {
-			return failed("%v", err)
-		}
-		boot, err := s.sys()
-		if err != nil {
-			return failed("%v", err)
-		}
-		return verdictOf(s.gdbSession(ctx, debugger, boot))
-	}}}, nil
-}
-
-// gdbSession boots a machine that waits for GDB and has GDB follow the script.
-func (s *suite) gdbSession(ctx context.Context, debugger string, boot *boottest.System) error {
-	sys, err := system.Build(s.root)
-	if err != nil {
-		return err
-	}
-	dir, err := os.MkdirTemp("", "gdb-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	t := gdb.Target{Root: s.root, GOROOT: sys.Tools.GOROOT(), Kernel: sys.Kernel, Box: filepath.Join(dir, "box")}
-	if err := sys.DebugBox(t.Box); err != nil {
-		return err
-	}
-	if t.Port, err = freePort(); err != nil {
-		return err
-	}
-	script := filepath.Join(dir, "script")
-	if err := os.WriteFile(script, []byte(gdb.Script(t, gdb.Session)), 0o666); err != nil {
-		return err
-	}
-	ctx, dog := watch(ctx)
-	defer dog.stop()
-	ended := make(chan qemu.Result, 1)
-	go func() {
-		cfg := &qemu.Config{Kernel: sys.Kernel, Initrd: sys.Base, GDB: t.Port, Params: qemu.Params{Program: []string{"sh", "-c", "exit"}}}
-		ended <- qemu.Run(ctx, boot.QEMU, cfg, &qemu.IO{Log: dog})
-	}()
-	if err := waitPort(ctx, t.Port); err != nil {
-		return err
-	}
-	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, debugger, "-q", "-nx", "-batch", "-x", script)
-	cmd.Stdout = io.MultiWriter(&out, dog)
-	cmd.Stderr = cmd.Stdout
-	err = cmd.Run()
-	dog.stop()
-	<-ended
-	if checkErr := gdb.Check(out.String(), gdb.Session); checkErr != nil {
-		return fmt.Errorf("%w\n(gdb: %v)\n%s", checkErr, err, tail(out.Bytes(), 3000))
-	}
-	return nil
-}
-
-func freePort() (int, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port, nil
-}
-
-// waitPort waits until QEMU listens.
-//
-// WHY it looks whether the port can be bound, and does not connect: QEMU takes
-// the first connection for the debugger's.
-func waitPort(ctx context.Context, port int) error {
-	for {
-		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			return nil
-		}
-		ln.Close()
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("QEMU does not listen for GDB: %w", ctx.Err())
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
 }
 
 // buildChecks are what is promised of builds.

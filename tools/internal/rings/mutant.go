@@ -9,9 +9,12 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"yolk/qemu/gdb"
 	"yolk/tools/internal/system"
 	"yolk/tools/internal/tree"
 )
@@ -26,7 +29,7 @@ type Mutant struct {
 	File string   `json:"file"` // relative to the source tree, with slashes
 	Old  string   `json:"old"`  // stands in File exactly once
 	New  string   `json:"new"`
-	Kill []string `json:"kill"` // arguments of go test; or "boot" and the name of a boot check; or "picture" and one of a picture's
+	Kill []string `json:"kill"` // arguments of go test; or "boot" and the name of a boot check; "picture" and one of a picture's; "gdb" and a session
 }
 
 // Mutants reads all mutants of a source tree.
@@ -87,6 +90,9 @@ func (s *suite) kill(ctx context.Context, m Mutant) outcome {
 	}
 	if len(m.Kill) == 2 && (m.Kill[0] == "boot" || m.Kill[0] == "picture") {
 		return s.killInCopy(ctx, m, mutated)
+	}
+	if len(m.Kill) == 2 && m.Kill[0] == "gdb" {
+		return s.killInGDB(ctx, m, mutated)
 	}
 	dir, err := os.MkdirTemp("", "mutant-")
 	if err != nil {
@@ -175,6 +181,32 @@ func (s *suite) killInBoot(ctx context.Context, m Mutant, dir string) outcome {
 	}
 	if c.Run(ctx, dir, sys, machine) == nil {
 		return failed("survived: %s passed", m.Kill[1])
+	}
+	return passed()
+}
+
+// killInGDB plays a session with a copy of GDB's helpers that has the mutant.
+func (s *suite) killInGDB(ctx context.Context, m Mutant, mutated []byte) outcome {
+	i := slices.IndexFunc(gdb.Sessions, func(session gdb.Session) bool { return session.Name == m.Kill[1] })
+	if i < 0 {
+		return failed("there is no session %q", m.Kill[1])
+	}
+	dir, err := os.MkdirTemp("", "mutant-")
+	if err != nil {
+		return failed("%v", err)
+	}
+	defer os.RemoveAll(dir)
+	if err := tree.Copy(dir, filepath.Join(s.root, "qemu", "gdb")); err != nil {
+		return failed("%v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "yolk", path.Base(m.File)), mutated, 0o666); err != nil {
+		return failed("%v", err)
+	}
+	switch err := s.playSession(ctx, &gdb.Sessions[i], dir); {
+	case err == nil:
+		return failed("survived: GDB gave the answers of %s", m.Kill[1])
+	case !errors.Is(err, gdb.ErrAnswer):
+		return failed("the mutant cannot be tested: %v", err)
 	}
 	return passed()
 }

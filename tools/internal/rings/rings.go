@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"yolk/qemu/boottest"
+	"yolk/tools/internal/system"
 )
 
 // Verdict is what came of a check.
@@ -65,10 +66,11 @@ func verdictOf(err error) outcome {
 
 // Options choose what to run and how.
 type Options struct {
-	Match *regexp.Regexp // nil: all
-	All   bool           // the long ones, too
-	CI    bool           // a skipped check is a failure
-	Out   io.Writer
+	Match  *regexp.Regexp // nil: all
+	All    bool           // the long ones, too
+	CI     bool           // a skipped check is a failure
+	Update bool           // what tests write into documents is written anew
+	Out    io.Writer
 }
 
 // A group is a list of checks that are run alike.
@@ -101,9 +103,11 @@ type suite struct {
 	root   string
 	opt    Options
 	groups []group
-	sys    func() (*boottest.System, error) // built when the first check needs it
+	built  func() (*system.System, error)   // built when the first check needs it
+	sys    func() (*boottest.System, error) // the same with QEMU, as boots need it
 	cache  string                           // directory for what is fetched
 	web    sync.Mutex                       // held while the picture's packages are fetched
+	boxes  sync.Mutex                       // held while the user programs are built with their symbols
 
 	mu    sync.Mutex
 	count [3]int   // by verdict; guarded by mu
@@ -112,6 +116,7 @@ type suite struct {
 
 func newSuite(root string, opt Options) *suite {
 	s := &suite{root: root, opt: opt, groups: groups(), cache: filepath.Join(root, ".cache")}
+	s.built = sync.OnceValues(func() (*system.System, error) { return system.Build(root) })
 	s.sys = sync.OnceValues(s.buildSystem)
 	return s
 }

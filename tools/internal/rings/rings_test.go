@@ -127,6 +127,7 @@ func TestMutants(t *testing.T) {
 		{Mutant{Old: "int", New: "int64", Kill: kill}, Fail, "stale"},
 		{Mutant{Old: "x + y", New: "x + y", Kill: kill}, Fail, "stale"},
 		{Mutant{Old: "x + y", New: "x - y", Kill: []string{"boot", "boot/q35/no-such-case"}}, Fail, "no boot check"},
+		{Mutant{Old: "x + y", New: "x - y", Kill: []string{"gdb", "no-such-session"}}, Fail, "no session"},
 	} {
 		s := newSuite(module(t), Options{})
 		c.m.File = "a/a.go"

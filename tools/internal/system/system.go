@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"yolk/qemu"
+	"yolk/qemu/gdb"
 	"yolk/tools/goroot"
 	"yolk/tools/internal/build"
 	"yolk/tools/internal/image"
@@ -270,7 +271,27 @@ func (s *System) join(w io.Writer, initrds []string, o *image.Overlay) error {
 	return image.Concat(w, parts...)
 }
 
-// DebugBox builds the user programs with their symbols, for GDB.
-func (s *System) DebugBox(out string) error {
-	return replace(out, func(tmp string) error { return s.Tools.User(boxPackage, tmp, true) })
+// DebugTarget returns what GDB needs to debug the system on a machine that waits
+// on the port: it builds the user programs with their symbols.  adds are the
+// HOST:GUEST pairs of Extra, whose files GDB may know, too.
+func (s *System) DebugTarget(port int, adds []string) (gdb.Target, error) {
+	box := filepath.Join(s.Root, "bin", boxName+".debug")
+	if err := replace(box, func(tmp string) error { return s.Tools.User(boxPackage, tmp, true) }); err != nil {
+		return gdb.Target{}, fmt.Errorf("no user symbols for GDB: %w", err)
+	}
+	t := gdb.Target{
+		Root: s.Root, Helpers: filepath.Join(s.Root, "qemu", "gdb"), GOROOT: s.Tools.GOROOT(), Kernel: s.Kernel, Port: port,
+		Programs: []gdb.Program{{Guest: "/bin/" + boxName, Host: box}},
+	}
+	for _, add := range adds {
+		host, guest, err := image.SplitAdd(add)
+		if err == nil {
+			host, err = filepath.Abs(host)
+		}
+		if err != nil {
+			return gdb.Target{}, err
+		}
+		t.Programs = append(t.Programs, gdb.Program{Guest: guest, Host: host})
+	}
+	return t, nil
 }
