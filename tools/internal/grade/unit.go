@@ -75,7 +75,7 @@ func (g *grading) testBinaries(ctx context.Context, dir string, tests []*lab.Tes
 		if _, ok := binaries[pkg]; ok {
 			continue
 		}
-		b := testBinary{path: filepath.Join(dir, strings.ReplaceAll(pkg, "/", "-")+".test")}
+		b := testBinary{path: filepath.Join(dir, strings.ReplaceAll(pkg, "/", "-")+".test.exe")} // Windows wants the ending
 		var err error
 		b.problem, err = compileProblem(run(ctx, system.Go(g.Root, "test", "-trimpath", "-vet=off", "-c", "-o", b.path, "./"+pkg)))
 		if err != nil {
