@@ -96,7 +96,7 @@ func (g *grading) unit(ctx context.Context, t *lab.Test, b testBinary) (*Result,
 	pkg, name, _ := strings.Cut(t.Unit, " ")
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	_, end := g.pace.watch(func() { cancel(errNoEnd) })
+	_, end := g.pace.watch(hostPatience, func() { cancel(errNoEnd) })
 	defer end()
 	cmd := exec.Command(b.path, "-test.run=^"+strings.ReplaceAll(regexp.QuoteMeta(name), "/", "$/^")+"$", "-test.v", "-test.timeout=0")
 	cmd.Dir = filepath.Join(g.Root, filepath.FromSlash(pkg))
