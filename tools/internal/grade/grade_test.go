@@ -240,11 +240,11 @@ func TestPace(t *testing.T) {
 	p := newPace()
 	defer p.stop()
 	late := make(chan bool, 1)
-	touch, end := p.watch(func() { late <- true })
+	touch, end := p.watch(hostPatience, func() { late <- true })
 	defer end()
-	p.now.Add(int64(patience) - 1e9*20)
+	p.now.Add(int64(hostPatience) - 1e9*20)
 	touch()
-	p.now.Add(int64(patience) - 1e9*20)
+	p.now.Add(int64(hostPatience) - 1e9*20)
 	select {
 	case <-late:
 		t.Error("late within its patience")

@@ -126,7 +126,7 @@ func (m *machine) boot(ctx context.Context, append string, program []string) *bo
 	}
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
-	touch, end := m.pace.watch(cancel)
+	touch, end := m.pace.watch(guestPatience, cancel)
 	defer end()
 	streams.Stdout = &touching{&b.stdout, touch}
 	start := time.Now()

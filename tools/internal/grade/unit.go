@@ -75,7 +75,7 @@ func (g *grading) testBinaries(ctx context.Context, dir string, tests []*lab.Tes
 		if _, ok := binaries[pkg]; ok {
 			continue
 		}
-		b := testBinary{path: filepath.Join(dir, strings.ReplaceAll(pkg, "/", "-")+".test")}
+		b := testBinary{path: filepath.Join(dir, strings.ReplaceAll(pkg, "/", "-")+".test.exe")} // Windows wants the ending
 		var err error
 		b.problem, err = compileProblem(run(ctx, system.Go(g.Root, "test", "-trimpath", "-vet=off", "-c", "-o", b.path, "./"+pkg)))
 		if err != nil {
@@ -96,7 +96,7 @@ func (g *grading) unit(ctx context.Context, t *lab.Test, b testBinary) (*Result,
 	pkg, name, _ := strings.Cut(t.Unit, " ")
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	_, end := g.pace.watch(func() { cancel(errNoEnd) })
+	_, end := g.pace.watch(hostPatience, func() { cancel(errNoEnd) })
 	defer end()
 	cmd := exec.Command(b.path, "-test.run=^"+strings.ReplaceAll(regexp.QuoteMeta(name), "/", "$/^")+"$", "-test.v", "-test.timeout=0")
 	cmd.Dir = filepath.Join(g.Root, filepath.FromSlash(pkg))

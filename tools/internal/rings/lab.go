@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"yolk/qemu"
 	"yolk/tools/internal/grade"
@@ -42,8 +43,9 @@ func labChecks(s *suite) ([]Check, error) {
 		return nil, err
 	}
 	var checks []Check
+	building := new(sync.Mutex)
 	for _, name := range names {
-		p := &labProof{suite: s}
+		p := &labProof{suite: s, building: building}
 		if p.lab, err = lab.Load(s.root, name); err != nil {
 			return nil, err
 		}
@@ -73,7 +75,8 @@ func labChecks(s *suite) ([]Check, error) {
 // labProof proves one lab.
 type labProof struct {
 	*suite
-	lab *lab.Lab
+	lab      *lab.Lab
+	building *sync.Mutex // two builds of one tree at a time would be in each other's way
 }
 
 // grade runs a ring of the lab's tests on a tree.
@@ -155,7 +158,7 @@ func (p *labProof) bootsToPanic(ctx context.Context, dir string) error {
 	var log strings.Builder
 	cfg := &qemu.Config{Kernel: sys.Kernel, Initrd: sys.Base, Params: qemu.Params{Program: p.lab.Boot}}
 	r := qemu.Run(ctx, path, cfg, &qemu.IO{Log: &log})
-	if r.End != qemu.Panicked || !strings.Contains(log.String(), "\n"+p.sentence()) {
+	if r.End != qemu.Panicked || !strings.Contains(log.String(), p.sentence()) {
 		return fmt.Errorf("%q ends with status %d (%s), and not in a task's panic\n%s", p.lab.Boot, r.ExitCode(), r.Why, tail([]byte(log.String()), 2000))
 	}
 	return nil
@@ -163,7 +166,9 @@ func (p *labProof) bootsToPanic(ctx context.Context, dir string) error {
 
 // reference: the full score.
 func (p *labProof) reference(ctx context.Context, ring labRing) error {
+	p.building.Lock()
 	report, err := p.grade(ctx, p.root, ring)
+	p.building.Unlock()
 	if err != nil {
 		return err
 	}
@@ -228,7 +233,7 @@ func (p *labProof) untouched(ctx context.Context) error {
 			all.Tests = append(all.Tests, lab.Test{Unit: pkg + " " + name, Points: 1})
 		}
 	}
-	q := labProof{p.suite, &all}
+	q := labProof{suite: p.suite, lab: &all}
 	report, err := q.grade(ctx, dir, labRing{})
 	if err != nil {
 		return err

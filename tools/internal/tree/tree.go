@@ -33,7 +33,7 @@ func Files(root string) ([]string, error) {
 			return err
 		case d.IsDir() && (rel == "bin" || d.Name() == "node_modules" || strings.HasPrefix(d.Name(), ".") && rel != ".ci"):
 			return filepath.SkipDir
-		case d.Type().IsRegular():
+		case d.Type().IsRegular() && rel != ".git": // which is a file in a second worktree
 			files = append(files, filepath.ToSlash(rel))
 		}
 		return nil

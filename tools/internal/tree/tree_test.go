@@ -13,7 +13,7 @@ import (
 func planted(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
-	for _, name := range []string{"go.mod", "a/a.go", "a/bin/f", ".gitignore", ".ci/run", ".cache/f", "bin/f", "a/.hidden/f"} {
+	for _, name := range []string{"go.mod", "a/a.go", "a/bin/f", ".gitignore", ".ci/run", ".cache/f", "bin/f", "a/.hidden/f", ".git"} {
 		if err := Write(root, name, []byte(name)); err != nil {
 			t.Fatal(err)
 		}
@@ -44,6 +44,9 @@ func TestCopy(t *testing.T) {
 
 func TestGit(t *testing.T) {
 	root := planted(t)
+	if err := os.Remove(filepath.Join(root, ".git")); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := Git(root); !errors.Is(err, ErrNoGit) {
 		t.Errorf("no repository: %v", err)
 	}
