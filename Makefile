@@ -6,7 +6,7 @@
 # Any Go from 1.21 on fetches this one by itself.
 TOOLCHAIN = go1.27.3
 
-.PHONY: yolk build run debug test test-all bench doctor clean
+.PHONY: yolk build run debug test test-all screenshots bench doctor clean
 
 yolk:
 	@command -v go >/dev/null || { echo "Go 1.21 or newer is needed: https://go.dev/dl" >&2; exit 1; }
@@ -20,3 +20,7 @@ build run debug test bench doctor clean: yolk
 
 test-all: yolk
 	@bin/yolk test -all $(ARGS)
+
+# The screenshots in the documents, taken anew.
+screenshots: yolk
+	@YOLK_SHOTS=tools/internal/picture/shots bin/yolk test -all -run '^picture/screenshots$$'
