@@ -3,8 +3,7 @@
 
 import type { App, Part } from "./app.ts";
 import { Card } from "./card.ts";
-import type { PageChange } from "./diff.ts";
-import { h } from "./dom.ts";
+import { h, size } from "./dom.ts";
 import { Look, lookNames, mappers } from "./look.ts";
 import { present } from "./paging.ts";
 import { Holds, chunkPages, type Space, type State } from "./state.ts";
@@ -29,6 +28,7 @@ export class Maps implements Part {
   private readonly lines = h("canvas", { class: "lines", "aria-hidden": "true" });
   private readonly none = h("p", { class: "none" }, "No address space exists at this moment.");
   private readonly scroll: HTMLElement;
+  private readonly view: { width: number };
   private readonly cards = new Map<number, Card>();
   private revealed = ""; // the moment and the page that were scrolled to
 
@@ -36,7 +36,7 @@ export class Maps implements Part {
     this.scroll = h("div", { class: "maps-scroll" }, this.grid, this.none);
     this.el = h("section", { class: "maps", "aria-label": "Address spaces" }, legend(), this.scroll, this.lines);
     this.scroll.addEventListener("scroll", () => app.changed());
-    new ResizeObserver(() => app.changed()).observe(this.scroll);
+    this.view = size(this.grid, () => app.changed());
   }
 
   update(app: App): void {
@@ -46,18 +46,30 @@ export class Maps implements Part {
     this.arrange(shown);
     if (!s) return;
     const page = app.page;
-    const frame = page && present(page.page.entry) ? page.page.frame : 0;
-    const changes = new Map(app.changes.map((c) => [(c.after ?? c.before)!.id, c.pages]));
+    const frames = this.frames(s);
+    const changes = new Map(app.changes.map((c) => [(c.after ?? c.before)!.id, c.before ? c.pages : []])); // in a new space all is new
     const pitch = this.pitch(shown.length);
     for (const space of shown) {
       this.cards.get(space.id)!.update(s, space, pitch, {
-        changes: new Map<number, PageChange>((changes.get(space.id) ?? []).map((c) => [c.va, c])),
-        frame: s.holds(frame) === Holds.Zero ? 0 : frame, // the zero page is everybody's: lighting it up tells nothing
-        va: page?.space.id === space.id ? page.page.va : -1,
+        changes: changes.get(space.id) ?? [], frames, va: page?.space.id === space.id ? page.page.va : -1,
       });
     }
     if (!app.hover) this.reveal();
-    this.drawLines(s, frame);
+    this.drawLines(s, frames);
+  }
+
+  /**
+   * frames are those whose pages light up: that of the page that is looked at,
+   * and at a copy the one that was copied, which others keep.  The zero page is
+   * everybody's, and lighting it up would tell nothing.
+   */
+  private frames(s: State): number[] {
+    const { app } = this;
+    const page = app.page?.page;
+    const frames = page && present(page.entry) ? [page.frame] : [];
+    const e = app.records.event(app.at);
+    if (e.decision === "cow-copy" && !app.hover && !app.chosen) frames.push(e.old);
+    return frames.filter((f) => s.holds(f) !== Holds.Zero);
   }
 
   /** reveal scrolls to the page that is looked at, when it is another than before. */
@@ -77,33 +89,51 @@ export class Maps implements Part {
    * init, which mostly waits, comes last.
    */
   private choose(s: State): Space[] {
-    const ids = new Set<number>();
-    for (const pid of this.app.pinned) add(ids, s.process(pid).space);
-    const wanted = ids.size + atOnce;
-    const e = this.app.records.event(this.app.at);
-    add(ids, this.app.eventSpot?.space);
-    for (const pid of [e.pid, e.kind === "fork" || e.kind === "vfork" ? e.aux : 0, s.process(e.pid).parent]) add(ids, s.process(pid).space);
-    const chosen = this.app.chosen?.space;
-    add(ids, s.spaces.has(chosen ?? 0) ? chosen : 0);
-    for (const space of [...s.spaces.values()].reverse()) if (ids.size < wanted) add(ids, space.id);
-    const place = (id: number) => id + (s.spaces.get(id)?.pids.includes(1) ? 1e9 : 0);
-    return [...ids].sort((a, b) => place(a) - place(b)).map((id) => s.spaces.get(id)).filter((x) => x !== undefined);
+    const { app } = this;
+    const e = app.records.event(app.at);
+    const ofPid = (pid: number) => s.process(pid).space;
+    const pinned = [...app.pinned].map(ofPid);
+    const wanted = [
+      ...pinned, ...this.steady(s), app.chosen?.space, app.eventSpot?.space,
+      ofPid(e.pid), e.kind === "fork" || e.kind === "vfork" ? ofPid(e.aux) : 0, ofPid(s.process(e.pid).parent),
+      ...[...s.spaces.keys()].reverse(),
+    ];
+    const there = new Set(wanted.flatMap((id) => s.spaces.get(id ?? 0) ?? []));
+    const last = (space: Space) => Number(space.pids.includes(1));
+    return [...there].slice(0, pinned.length + atOnce).sort((a, b) => last(a) - last(b) || a.id - b.id);
   }
 
+  /**
+   * steady are the spaces that stay while the picture plays: those that are
+   * shown, unless something is born or changes its program.  Where many processes
+   * run by turns, cards that came and went with them could not be read.
+   */
+  private steady(s: State): Iterable<number> {
+    const kind = this.app.records.kind(this.app.at);
+    const born = kind === "fork" || kind === "vfork" || kind === "exec";
+    return this.app.playing && !born ? [...this.cards.keys()].filter((id) => s.spaces.has(id)) : [];
+  }
+
+  /** arrange gives each space its card; those of spaces that are not shown any more serve others. */
   private arrange(shown: Space[]): void {
+    const free: Card[] = [];
+    for (const [id, card] of this.cards) {
+      if (shown.some((space) => space.id === id)) continue;
+      this.cards.delete(id);
+      free.push(card);
+    }
     const wanted = shown.map((space) => {
-      let card = this.cards.get(space.id);
-      if (!card) this.cards.set(space.id, (card = new Card(this.app, this.theme, space)));
+      const card = this.cards.get(space.id) ?? free.pop() ?? new Card(this.app, this.theme, space);
+      this.cards.set(space.id, card);
       return card.el;
     });
-    for (const id of this.cards.keys()) if (!shown.some((sp) => sp.id === id)) this.cards.delete(id);
     const is = [...this.grid.children];
     if (is.length !== wanted.length || wanted.some((el, i) => el !== is[i])) this.grid.replaceChildren(...wanted);
   }
 
   /** pitch is how large the pages are so that as many cards as can stand side by side. */
   private pitch(cards: number): number {
-    const width = this.grid.clientWidth;
+    const { width } = this.view;
     const [least, most] = pitches;
     const side = Math.max(1, Math.min(cards, Math.floor((width + gap) / (chunkPages * least + border + gap))));
     const room = (width - (side - 1) * gap) / side - border;
@@ -111,30 +141,33 @@ export class Maps implements Part {
   }
 
   /** drawLines leads from the page that is looked at to all others with its frame. */
-  private drawLines(s: State, frame: number): void {
+  private drawLines(s: State, frames: number[]): void {
     const box = this.el.getBoundingClientRect();
     const ctx = fit(this.lines, box.width, box.height);
     ctx.clearRect(0, 0, box.width, box.height);
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(0, this.scroll.offsetTop, box.width, box.height);
+    ctx.clip();
     const spot = this.app.spot;
     const from = spot && this.cards.get(spot.space)?.center(spot.va);
-    if (!from || frame === 0 || s.holds(frame) === Holds.Zero) return;
+    if (from) {
+      const ends = frames.flatMap((f) => mappers(s, f)).map((m) => this.cards.get(m.space.id)?.center(m.va));
+      for (const to of ends) if (to) this.drawLine(ctx, from.x - box.left, from.y - box.top, to.x - box.left, to.y - box.top);
+    }
+    ctx.restore();
+  }
+
+  private drawLine(ctx: CanvasRenderingContext2D, x1: number, y1: number, x2: number, y2: number): void {
+    if (x1 === x2 && y1 === y2) return;
     ctx.strokeStyle = this.theme.color("ink");
     ctx.lineWidth = 1.5;
     ctx.setLineDash([5, 4]);
-    for (const m of mappers(s, frame)) {
-      const to = this.cards.get(m.space.id)?.center(m.va);
-      if (!to || (to.x === from.x && to.y === from.y)) continue;
-      ctx.beginPath();
-      ctx.moveTo(from.x - box.left, from.y - box.top);
-      const lift = Math.min(60, Math.abs(to.x - from.x) / 4);
-      ctx.quadraticCurveTo((from.x + to.x) / 2 - box.left, (from.y + to.y) / 2 - box.top - lift, to.x - box.left, to.y - box.top);
-      ctx.stroke();
-    }
+    ctx.beginPath();
+    ctx.moveTo(x1, y1);
+    ctx.quadraticCurveTo((x1 + x2) / 2, (y1 + y2) / 2 - Math.min(60, Math.abs(x2 - x1) / 4), x2, y2);
+    ctx.stroke();
   }
-}
-
-function add(ids: Set<number>, id: number | undefined): void {
-  if (id) ids.add(id);
 }
 
 /** legend says what the colours mean. */
