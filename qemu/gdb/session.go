@@ -51,7 +51,7 @@ func Script(t Target, steps []Step) string {
 }
 
 // ErrAnswer means that GDB gave another answer than it must.
-var ErrAnswer = errors.New("a wrong answer of GDB's")
+var ErrAnswer = errors.New("a wrong answer of the debugger's")
 
 // Check holds GDB's output against the steps; the error wraps ErrAnswer.
 func Check(output string, steps []Step) error {

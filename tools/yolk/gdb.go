@@ -38,15 +38,24 @@ func (f *runFlags) announceGDB(s *system.System, cfg *qemu.Config) error {
 	if err != nil {
 		return err
 	}
+	setup := filepath.Join(s.Root, filepath.FromSlash(gdb.SetupFile))
+	if err := os.WriteFile(setup, []byte(gdb.Setup(t)), 0o666); err != nil {
+		return err
+	}
 	if err := os.WriteFile(initFile(s.Root), []byte(gdb.Init(t)), 0o666); err != nil {
 		return err
 	}
+	where := fmt.Sprintf("in another terminal:\n\n    make gdb        (or: %s gdb)\n", os.Args[0])
 	if f.gdb.attach && openPane() {
-		fmt.Fprintf(os.Stderr, "yolk: stopped, waiting for GDB on port %d, which begins in the other pane\n", cfg.GDB)
-		return nil
+		where = "it begins in the other pane"
 	}
-	fmt.Fprintf(os.Stderr, "yolk: stopped, waiting for GDB on port %d; in another terminal:\n\n    make gdb        (or: %s gdb)\n\n", cfg.GDB, os.Args[0])
+	fmt.Fprintf(os.Stderr, "%s; %s\n", announcement(cfg.GDB), where)
 	return nil
+}
+
+// announcement is what editors wait for, too (.vscode/tasks.json).
+func announcement(port int) string {
+	return fmt.Sprintf("yolk: stopped, waiting for GDB on port %d", port)
 }
 
 // openPane has GDB attach in a new pane of the tmux that yolk runs in, and reports

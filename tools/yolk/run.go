@@ -12,6 +12,7 @@ import (
 
 	"yolk/kernel/trace"
 	"yolk/qemu"
+	"yolk/tools/internal/lines"
 	"yolk/tools/internal/system"
 	"yolk/tools/internal/tracefile"
 )
@@ -167,6 +168,7 @@ func (f *runFlags) start(qemuPath string, s *system.System) int {
 	term := openTerminal()
 	term.makeRaw()
 	f.connect(cfg, streams, term)
+	streams.Log = &lines.Writer{W: streams.Log, Files: s.Files(f.adds)}
 	if f.strace != nil {
 		f.strace.attach(cfg, streams, term.log())
 	}

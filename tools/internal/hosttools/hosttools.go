@@ -72,6 +72,14 @@ var (
 	}
 )
 
+// LLDB is what some use in GDB's place; only the long tests need it.
+var LLDB = Tool{
+	Name: "LLDB", Program: "lldb", Min: Version{13, 0}, Version: []string{"--version"},
+	Packages: map[string]string{
+		"apt-get": "lldb", "brew": "llvm", "winget": "LLVM.LLVM", "dnf": "lldb", "pacman": "lldb", "zypper": "lldb", "apk": "lldb",
+	},
+}
+
 // Version is a version of a tool: major and minor number.
 type Version [2]int
 

@@ -15,6 +15,7 @@ func TestParseVersion(t *testing.T) {
 		"QEMU emulator version 10.1.0":                                           {10, 1},
 		"QEMU emulator version 8.2.2 (v8.2.2)":                                   {8, 2},
 		"GNU gdb (Debian 13.1-3) 13.1\n":                                         {13, 1},
+		"lldb version 14.0.6\n":                                                  {14, 0},
 		"GNU gdb (GDB) 15.2":                                                     {15, 2},
 		"GNU gdb (Ubuntu 12.1-0ubuntu1~22.04.2) 12.1":                            {12, 1},
 		"Chromium 156.0.8078.79 built on Debian GNU/Linux 12 (bookworm)\n":       {156, 0},

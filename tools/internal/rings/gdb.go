@@ -32,7 +32,74 @@ func gdbChecks(s *suite) ([]Check, error) {
 			return verdictOf(s.playSession(ctx, &session, ""))
 		}})
 	}
-	return checks, nil
+	return append(checks,
+		Check{Name: "gdb/editor", run: func(ctx context.Context) outcome { return verdictOf(s.playEditor(ctx)) }},
+		Check{Name: "lldb/session", Long: true, run: func(ctx context.Context) outcome { return verdictOf(s.playLLDB(ctx)) }},
+	), nil
+}
+
+// playEditor does what Visual Studio Code does with the launch.json of the tree.
+func (s *suite) playEditor(ctx context.Context) error {
+	debugger, err := hosttools.GDB.Need(s.opt.Out)
+	if err != nil {
+		return err
+	}
+	file, err := os.ReadFile(filepath.Join(s.root, ".vscode", "launch.json"))
+	if err != nil {
+		return err
+	}
+	launches, err := gdb.Launches(file)
+	if err != nil {
+		return err
+	}
+	cowdemo := filepath.Join(s.root, "userland", "cowdemo", "cowdemo.go")
+	text, err := os.ReadFile(cowdemo)
+	if err != nil {
+		return err
+	}
+	before, _, _ := bytes.Cut(text, []byte("sys.MapPages"))
+	m, err := s.bootForGDB(ctx, []string{"cowdemo"}, nil)
+	if err != nil {
+		return err
+	}
+	defer m.stop()
+	setup := filepath.Join(s.root, filepath.FromSlash(gdb.SetupFile))
+	if err := os.WriteFile(setup, []byte(gdb.Setup(m.target)), 0o666); err != nil {
+		return err
+	}
+	line := fmt.Sprintf("%s:%d", cowdemo, 1+bytes.Count(before, []byte("\n")))
+	out, err := m.run(gdb.EditorScript(&launches[0], s.root, line, m.target.Port), debugger, "-q", "-nx", "--interpreter=mi")
+	if checkErr := gdb.CheckEditor(out); checkErr != nil {
+		return fmt.Errorf("%w\n(gdb: %v)\n%s", checkErr, err, tail([]byte(out), 3000))
+	}
+	return nil
+}
+
+// playLLDB has LLDB do what it can; the machine must go on when it has let go.
+func (s *suite) playLLDB(ctx context.Context) error {
+	debugger, err := hosttools.LLDB.Need(s.opt.Out)
+	if err != nil {
+		return err
+	}
+	m, err := s.bootForGDB(ctx, []string{"cowdemo"}, nil)
+	if err != nil {
+		return err
+	}
+	defer m.stop()
+	script, err := os.CreateTemp("", "lldb-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(script.Name())
+	_, err = script.WriteString(gdb.ScriptLLDB(m.target))
+	if err := errors.Join(err, script.Close()); err != nil {
+		return err
+	}
+	out, err := m.run("", debugger, "--no-lldbinit", "--batch", "--source", script.Name())
+	if checkErr := gdb.CheckLLDB(out); checkErr != nil {
+		return fmt.Errorf("%w\n(lldb: %v)\n%s", checkErr, err, tail([]byte(out), 3000))
+	}
+	return m.succeeds()
 }
 
 // playSession boots a machine that waits for GDB, and has GDB attach to it for
@@ -74,9 +141,15 @@ func (s *suite) playSession(ctx context.Context, session *gdb.Session, helpers s
 		}
 	}
 	if session.Ends {
-		if r := <-m.ended; r.ExitCode() != 0 {
-			return fmt.Errorf("after GDB had let go, the machine ended with status %d (%s)\n%s", r.ExitCode(), r.Why, m.said)
-		}
+		return m.succeeds()
+	}
+	return nil
+}
+
+// succeeds waits for the machine's end, after the debugger has let go of it.
+func (m *debugged) succeeds() error {
+	if r := <-m.ended; r.ExitCode() != 0 {
+		return fmt.Errorf("after the debugger had let go, the machine ended with status %d (%s)\n%s", r.ExitCode(), r.Why, m.said)
 	}
 	return nil
 }
@@ -178,13 +251,15 @@ func (m *debugged) attach(debugger string, steps []gdb.Step) (string, error) {
 	if err := os.WriteFile(script, []byte(gdb.Script(m.target, steps)), 0o666); err != nil {
 		return "", err
 	}
+	return m.run("", debugger, "-q", "-nx", "-batch", "-x", script)
+}
+
+// run runs a debugger that reads input and returns what it said.
+func (m *debugged) run(input, debugger string, args ...string) (string, error) {
 	said := newListener(m.dog)
-	cmd := exec.CommandContext(m.ctx, debugger, "-q", "-nx", "-batch", "-x", script)
-	cmd.Stdout, cmd.Stderr = said, said
-	if err := cmd.Start(); err != nil {
-		return "", err
-	}
-	err = cmd.Wait()
+	cmd := exec.CommandContext(m.ctx, debugger, args...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), said, said
+	err := cmd.Run()
 	return said.String(), err
 }
 

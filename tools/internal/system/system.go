@@ -21,6 +21,7 @@ import (
 	"yolk/tools/goroot"
 	"yolk/tools/internal/build"
 	"yolk/tools/internal/image"
+	"yolk/tools/internal/lines"
 )
 
 // MaxBase is the largest base image in bytes.
@@ -271,6 +272,23 @@ func (s *System) join(w io.Writer, initrds []string, o *image.Overlay) error {
 	return image.Concat(w, parts...)
 }
 
+// Files says which files on this host are the guest's programs: the box, and what
+// the HOST:GUEST pairs of Extra add.
+func (s *System) Files(adds []string) lines.Files {
+	files := lines.Files{{Guest: "/bin/" + boxName, Host: s.Box}}
+	for _, add := range adds {
+		host, guest, err := image.SplitAdd(add)
+		if err != nil {
+			continue // Initrd has said it
+		}
+		if abs, err := filepath.Abs(host); err == nil {
+			host = abs
+		}
+		files = append(files, lines.File{Guest: guest, Host: host})
+	}
+	return files
+}
+
 // DebugTarget returns what GDB needs to debug the system on a machine that waits
 // on the port: it builds the user programs with their symbols.  adds are the
 // HOST:GUEST pairs of Extra, whose files GDB may know, too.
@@ -281,17 +299,12 @@ func (s *System) DebugTarget(port int, adds []string) (gdb.Target, error) {
 	}
 	t := gdb.Target{
 		Root: s.Root, Helpers: filepath.Join(s.Root, "qemu", "gdb"), GOROOT: s.Tools.GOROOT(), Kernel: s.Kernel, Port: port,
-		Programs: []gdb.Program{{Guest: "/bin/" + boxName, Host: box}},
 	}
-	for _, add := range adds {
-		host, guest, err := image.SplitAdd(add)
-		if err == nil {
-			host, err = filepath.Abs(host)
+	for _, f := range s.Files(adds) {
+		if f.Host == s.Box {
+			f.Host = box
 		}
-		if err != nil {
-			return gdb.Target{}, err
-		}
-		t.Programs = append(t.Programs, gdb.Program{Guest: guest, Host: host})
+		t.Programs = append(t.Programs, gdb.Program(f))
 	}
 	return t, nil
 }
