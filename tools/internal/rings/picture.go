@@ -11,7 +11,12 @@ import (
 	"os/exec"
 	"path/filepath"
 
+	"yolk/kernel/trace"
+	"yolk/qemu"
+	"yolk/qemu/boottest"
 	"yolk/tools/internal/hosttools"
+	"yolk/tools/internal/picture"
+	"yolk/tools/internal/picture/picturetest"
 	"yolk/tools/internal/tree"
 )
 
@@ -19,10 +24,73 @@ import (
 // runner; that the page in the tree is what its sources make; and of the page, in
 // a Chromium.
 func pictureChecks(s *suite) ([]Check, error) {
-	return []Check{
+	checks := []Check{
 		{Name: "picture/model", Long: true, run: func(ctx context.Context) outcome { return verdictOf(s.pictureModel(ctx)) }},
 		{Name: "picture/built", Long: true, run: func(ctx context.Context) outcome { return verdictOf(s.pictureBuilt(ctx)) }},
+	}
+	for _, program := range replayed {
+		checks = append(checks, Check{Name: "picture/replay-" + program, Long: true, run: func(ctx context.Context) outcome {
+			return verdictOf(s.pictureReplay(ctx, program))
+		}})
+	}
+	for _, c := range picturetest.Cases {
+		checks = append(checks, Check{Name: "picture/" + c.Name, Long: true, run: func(ctx context.Context) outcome {
+			host, err := s.pictureHost()
+			if err != nil {
+				return failed("%v", err)
+			}
+			return verdictOf(c.Run(ctx, host))
+		}})
+	}
+	return checks, nil
+}
+
+// shotsVariable names the environment variable that says where the documents'
+// screenshots are to be written.
+const shotsVariable = "YOLK_SHOTS"
+
+// pictureHost gathers what the tests in a browser need.
+func (s *suite) pictureHost() (*picturetest.Host, error) {
+	browser, err := hosttools.Chromium.Need(s.opt.Out)
+	if err != nil {
+		return nil, err
+	}
+	return &picturetest.Host{
+		Chromium: browser, Demo: s.traced, Live: s.live, Shots: os.Getenv(shotsVariable),
+		Say: func(format string, args ...any) { fmt.Fprintf(s.opt.Out, "note: "+format+"\n", args...) },
 	}, nil
+}
+
+// traced runs a program in the guest with all classes of events.
+func (s *suite) traced(ctx context.Context, program ...string) (*picturetest.Demo, error) {
+	boot, err := s.sys()
+	if err != nil {
+		return nil, err
+	}
+	d := &picturetest.Demo{}
+	c := boottest.Case{Program: program, Trace: trace.ClassAll, Judge: func(stdout string, events []trace.Event) error {
+		d.Stdout, d.Events = stdout, events
+		return nil
+	}}
+	return d, c.Run(ctx, s.root, boot, qemu.DefaultMachine)
+}
+
+// live runs a program in the guest and passes on each event as it happens.
+func (s *suite) live(ctx context.Context, event func(*trace.Event), program ...string) error {
+	boot, err := s.sys()
+	if err != nil {
+		return err
+	}
+	initrd, done, err := boot.Initrd(nil, nil)
+	if err != nil {
+		return err
+	}
+	defer done()
+	cfg := &qemu.Config{Kernel: boot.Kernel, Initrd: initrd, Params: qemu.Params{Program: program, Trace: trace.ClassAll}}
+	if r := qemu.Run(ctx, boot.QEMU, cfg, &qemu.IO{Trace: event}); r.ExitCode() != 0 {
+		return fmt.Errorf("exit status %d (%s)", r.ExitCode(), r.Why)
+	}
+	return nil
 }
 
 // pictureDir is where the picture is in a source tree.
@@ -58,6 +126,36 @@ func (s *suite) pictureBuilt(ctx context.Context) error {
 			return errors.New("page.html is not what its sources make; in tools/internal/picture/web: npm ci && npm run build")
 		}
 		return nil
+	})
+}
+
+// replayed are the programs whose traces the model is held against.
+var replayed = []string{"cowdemo", "vforkdemo", "execdemo", "forkdemo"}
+
+// pictureReplay has the model play the trace of a program, and wants it to count
+// the references to each frame as the kernel does.
+func (s *suite) pictureReplay(ctx context.Context, program string) error {
+	d, err := s.traced(ctx, program)
+	if err != nil {
+		return err
+	}
+	return s.withWeb(ctx, func(node, dir string) error {
+		var page bytes.Buffer
+		err := picture.Write(&page, func(yield func(trace.Event, error) bool) {
+			for _, ev := range d.Events {
+				if !yield(ev, nil) {
+					return
+				}
+			}
+		}, program)
+		if err != nil {
+			return err
+		}
+		file := filepath.Join(dir, "trace.html")
+		if err := os.WriteFile(file, page.Bytes(), 0o666); err != nil {
+			return err
+		}
+		return inWeb(ctx, dir, node, "build.mjs", "replay", file)
 	})
 }
 

@@ -2,6 +2,7 @@
 //
 //	node build.mjs page [FILE]   write the page to FILE (../page.html)
 //	node build.mjs test          run the tests of the model
+//	node build.mjs replay PAGE   hold the model against what the kernel says in a trace
 //
 // The page is one file.  Its first comment holds a digest of the sources and one
 // of the page itself, so that Go's tests can tell, without Node, that neither was
@@ -40,25 +41,28 @@ async function page(file) {
   writeFileSync(file, body.replace("<html", () => `<!-- sources ${digest}, page ${sha(body)} -->\n<html`));
 }
 
-async function test() {
+/** inBundle builds files of test/ for Node, calls run with the results, and removes them. */
+async function inBundle(names, run) {
   const out = mkdtempSync(join(tmpdir(), "picture-"));
   try {
-    const tests = readdirSync(join(here, "test")).filter((f) => f.endsWith(".test.ts"));
     await esbuild.build({
-      ...common, entryPoints: tests.map((f) => join(here, "test", f)), outdir: out,
+      ...common, entryPoints: names.map((f) => join(here, "test", f)), outdir: out,
       format: "esm", platform: "node", sourcemap: "inline", outExtension: { ".js": ".mjs" },
     });
-    const files = tests.map((f) => join(out, f.replace(/ts$/, "mjs")));
-    return spawnSync(process.execPath, ["--enable-source-maps", "--test", ...files], { stdio: "inherit" }).status ?? 1;
+    const args = run(names.map((f) => join(out, f.replace(/ts$/, "mjs"))));
+    return spawnSync(process.execPath, ["--enable-source-maps", ...args], { stdio: "inherit" }).status ?? 1;
   } finally {
     rmSync(out, { recursive: true });
   }
 }
 
-const [what, file = join(here, "..", "page.html")] = process.argv.slice(2);
-if (what === "page") await page(file);
-else if (what === "test") process.exitCode = await test();
+const tests = () => readdirSync(join(here, "test")).filter((f) => f.endsWith(".test.ts"));
+
+const [what, file] = process.argv.slice(2);
+if (what === "page") await page(file ?? join(here, "..", "page.html"));
+else if (what === "test") process.exitCode = await inBundle(tests(), (files) => ["--test", ...files]);
+else if (what === "replay" && file) process.exitCode = await inBundle(["replay.ts"], ([script]) => [script, file]);
 else {
-  console.error("usage: node build.mjs page [FILE] | test");
+  console.error("usage: node build.mjs page [FILE] | test | replay PAGE");
   process.exitCode = 2;
 }

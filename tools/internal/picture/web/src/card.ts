@@ -28,6 +28,8 @@ export class Card {
   private readonly map: HTMLElement;
   private readonly cursor = h("div", { class: "cursor", hidden: true });
   private space: Space;
+  private said = ""; // in the title
+  private counted = ""; // in the bar
 
   constructor(private readonly app: App, private readonly theme: Theme, space: Space) {
     this.space = space;
@@ -51,8 +53,10 @@ export class Card {
     const ctx = fit(this.canvas, this.geometry.width, this.geometry.height);
     ctx.clearRect(0, 0, this.geometry.width, this.geometry.height);
     const borrowed = lender(s, space) !== undefined;
+    ctx.font = this.theme.headFont;
+    ctx.fillStyle = this.theme.color("muted");
+    for (const b of this.geometry.blocks) this.paintHead(ctx, b);
     for (const b of this.geometry.blocks) {
-      this.paintHead(ctx, b);
       for (const r of b.rows) this.paintRow(ctx, s, b, r);
       if (borrowed) for (const r of b.rows) this.paintBorrowed(ctx, r);
     }
@@ -76,16 +80,23 @@ export class Card {
     setAttribute(this.el, "data-pids", space.pids.join(" "));
     this.el.classList.toggle("borrowed", asleep !== undefined);
     this.el.classList.toggle("unused", space.pids.length === 0);
-    const who = space.pids.map((pid) => {
-      const name = app.history.name(pid, app.at).split("/").at(-1);
-      const state = pid === asleep?.pid ? "asleep" : asleep ? "borrows it" : "";
-      return h("span", { class: "who", "data-pid": pid }, h("i", { class: "dot", style: `--hue:${hue(pid)}` }), h("b", {}, `PID ${pid}`), ` ${name}`, state && h("em", {}, state));
-    });
-    this.title.replaceChildren(...(who.length ? who : [h("span", { class: "who" }, unused(s, space))]));
+    const who = space.pids.map((pid) => ({
+      pid, name: app.history.name(pid, app.at).split("/").at(-1), state: pid === asleep?.pid ? "asleep" : asleep ? "borrows it" : "",
+    }));
+    const said = JSON.stringify(who) + unused(s, space);
+    if (said !== this.said) {
+      this.title.replaceChildren(...who.map(({ pid, name, state }) => h("span", { class: "who", "data-pid": pid },
+        h("i", { class: "dot", style: `--hue:${hue(pid)}` }), h("b", {}, `PID ${pid}`), ` ${name}`, state && h("em", {}, state))));
+      if (who.length === 0) this.title.append(h("span", { class: "who" }, unused(s, space)));
+    }
+    this.said = said;
     setText(this.facts, `root ${hex(space.root)} · ${many(space.resident, "page")} present · ${many(space.tables.length, "page table")}`);
     const n = counts(s, space);
     const some = [Look.Private, Look.Shared, Look.Last, Look.File, Look.Zero, Look.Common].filter((l) => n[l] > 0);
-    this.bar.replaceChildren(...some.map((l) => h("i", { style: `flex:${n[l]};background:var(--${lookColors[l]})`, title: `${many(n[l], "page")}: ${lookNames[l]}` })));
+    if (String(n) !== this.counted) {
+      this.bar.replaceChildren(...some.map((l) => h("i", { style: `flex:${n[l]};background:var(--${lookColors[l]})`, title: `${many(n[l], "page")}: ${lookNames[l]}` })));
+    }
+    this.counted = String(n);
     const words = some.map((l) => `${n[l]} ${lookNames[l]}`).join(", ");
     setAttribute(this.bar, "aria-label", words || "no page is present");
     setAttribute(this.map, "aria-label", `Address space of ${space.pids.map((p) => `PID ${p}`).join(" and ") || unused(s, space)}: ${words || "no page is present"}`);
@@ -95,15 +106,13 @@ export class Card {
   private paintHead(ctx: CanvasRenderingContext2D, b: Block): void {
     const { region } = b;
     const name = (region.made >= 0 && this.app.history.text(region.made)) || (region.flags & 64 ? "[heap]" : region.flags & 16 ? "[stack]" : "");
-    const y = b.y + 12;
-    ctx.font = `11px ${this.theme.color("mono")}`;
-    ctx.textAlign = "left";
-    ctx.fillStyle = this.theme.color("muted");
     const left = `${hex(region.start)} ${b.told ? protectionWords(region.flags) : "(region not told)"}`;
-    ctx.fillText(left, 0, y);
-    const used = ctx.measureText(left).width + 10;
+    const right = `${name} ${sizeWords(region.end - region.start)}`;
+    const room = Math.floor(this.geometry.width / this.theme.letter) - left.length - 2;
+    ctx.textAlign = "left";
+    ctx.fillText(left, 0, b.y + 12);
     ctx.textAlign = "right";
-    ctx.fillText(shorten(ctx, `${name} ${sizeWords(region.end - region.start)}`, this.geometry.width - used), this.geometry.width - 1, y);
+    ctx.fillText(right.length <= room ? right : `…${right.slice(right.length - room + 1)}`, this.geometry.width - 1, b.y + 12);
   }
 
   private paintRow(ctx: CanvasRenderingContext2D, s: State, b: Block, r: Row): void {
@@ -213,11 +222,3 @@ export class Card {
 export function unused(s: State, space: Space): string {
   return s.building.get(space.maker) === space.id ? `PID ${space.maker} is building it` : "nobody's any more, being emptied";
 }
-
-/** shorten cuts words from the left until they fit. */
-function shorten(ctx: CanvasRenderingContext2D, words: string, width: number): string {
-  if (ctx.measureText(words).width <= width) return words;
-  while (words.length > 1 && ctx.measureText(`…${words}`).width > width) words = words.slice(1);
-  return `…${words}`;
-}
-

@@ -33,7 +33,7 @@ export class ChangeTab implements Tab {
     }
     const from = Math.min(app.since, app.at);
     setText(this.summary, `What changed between ${from < 0 ? "the beginning" : `#${from}`} and #${Math.max(app.since, app.at)}. Press m to compare any two moments.`);
-    this.list.update(this.lines.length, this.chosen, false);
+    this.list.update(this.lines, this.lines.length, this.chosen, false);
   }
 
   private row(n: number): HTMLElement {

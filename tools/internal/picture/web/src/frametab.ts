@@ -8,6 +8,7 @@ import { mappers } from "./look.ts";
 import { hex } from "./records.ts";
 import { Holds, type State } from "./state.ts";
 import { hue } from "./theme.ts";
+import { count } from "./words.ts";
 
 /** How often the list is made anew while playing, in milliseconds. */
 const pause = 250;
@@ -36,7 +37,7 @@ export class FrameTab implements Tab {
     const stale = s !== this.made.state || this.shared.checked !== this.made.shared;
     if (stale && (!app.playing || performance.now() - this.made.when > pause)) this.gather(s);
     const frame = app.page?.page.frame ?? 0;
-    this.list.update(this.frames.length, frame ? this.frames.findIndex(([f]) => f === frame) : -1, true);
+    this.list.update(this.frames, this.frames.length, frame ? this.frames.findIndex(([f]) => f === frame) : -1, true);
   }
 
   private gather(s: State): void {
@@ -50,8 +51,8 @@ export class FrameTab implements Tab {
       if (mapped > 1 || !this.shared.checked) this.frames.push([frame, mapped]);
     });
     this.frames.sort((a, b) => a[0] - b[0]);
-    const free = s.freeFrames >= 0 ? ` ${s.freeFrames.toLocaleString("en")} of ${s.totalFrames.toLocaleString("en")} frames were free when last told.` : "";
-    setText(this.summary, `${all.toLocaleString("en")} frames are mapped, ${several.toLocaleString("en")} of them by several entries.${free}`);
+    const free = s.freeFrames >= 0 ? ` ${count(s.freeFrames)} of ${count(s.totalFrames)} frames were free when last told.` : "";
+    setText(this.summary, `${count(all)} frames are mapped, ${count(several)} of them by several entries.${free}`);
   }
 
   private row(n: number): HTMLElement {

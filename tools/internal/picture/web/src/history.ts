@@ -1,7 +1,7 @@
 // History plays a trace once from its beginning to its end, and remembers what
 // is needed to show any moment of it quickly:
 //
-//   - a keyframe: the state at each 256th event, from which others are played;
+//   - a keyframe: the state at each 512th event, from which others are played;
 //   - the lives of the processes, for the picture over time;
 //   - what an event's sentence needs besides the event: who keeps a frame that
 //     was copied, how much an exec or an exit gave back;
@@ -14,7 +14,7 @@ import { Records, type Event, type Text } from "./records.ts";
 import { chunkOf, State, type Space } from "./state.ts";
 
 /** The events between two keyframes. */
-const keyframeEvery = 256;
+const keyframeEvery = 512;
 
 /** How many states besides the keyframes are remembered. */
 const remembered = 8;

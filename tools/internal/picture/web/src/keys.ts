@@ -15,7 +15,8 @@ const help: [string, string][] = [
   ["n p", "the next, the previous event about the page that is looked at"],
   ["+ − 0", "magnify the time axis, shrink it, show all of it"],
   ["Tab", "from part to part: player, time, processes, events, maps, inspector"],
-  ["arrows in a map", "from page to page; Enter holds on to it, Escape lets go"],
+  ["arrows in a map", "from page to page; Enter, or a click, holds on to one"],
+  ["Escape", "let go of the page that is held: the event's page is looked at again"],
   ["?", "this"],
 ];
 
@@ -49,6 +50,7 @@ export function keys(app: App, transport: Transport, timeline: Timeline, dialog:
     "+": () => timeline.zoom(2),
     "-": () => timeline.zoom(1 / 2),
     "0": () => timeline.zoom(0),
+    Escape: () => app.choose(null),
     "?": () => dialog.showModal(),
   };
   document.addEventListener("keydown", (e) => {

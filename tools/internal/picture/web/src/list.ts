@@ -6,6 +6,7 @@ import { sentence } from "./sentence.ts";
 import { speech } from "./speech.ts";
 import { classes } from "./steps.ts";
 import { hue } from "./theme.ts";
+import { count } from "./words.ts";
 
 export class EventList implements Part {
   readonly el: HTMLElement;
@@ -23,9 +24,9 @@ export class EventList implements Part {
 
   update(app: App): void {
     const n = app.steps.length;
-    setText(this.count, `${n.toLocaleString("en")} of ${app.records.length.toLocaleString("en")}`);
+    setText(this.count, `${count(n)} of ${count(app.records.length)}`);
     this.offer();
-    this.list.update(n, app.steps.rank(app.at) - 1, true);
+    this.list.update(app.steps, n, app.steps.rank(app.at) - 1, true);
   }
 
   /** offer lists the processes to choose from. */

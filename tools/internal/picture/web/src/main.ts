@@ -31,7 +31,7 @@ async function start(a: About): Promise<void> {
     transport.el, timeline.el, banner.el, h("div", { class: "main" }, list.el, maps.el, inspector.el), dialog, go.el);
   document.getElementById("app")!.hidden = false;
   document.getElementById("unread")!.remove();
-  app.add(transport, timeline, banner, list, maps, inspector, link());
+  app.add(transport, timeline, banner, list, inspector, maps, link()); // maps last: they measure what the others have changed
   keys(app, transport, timeline, dialog, go.open);
   const tell = (sentence: string, live = false) => {
     transport.live(live);

@@ -4,7 +4,7 @@
 import type { App, Part } from "./app.ts";
 import { Card } from "./card.ts";
 import type { PageChange } from "./diff.ts";
-import { h } from "./dom.ts";
+import { h, size } from "./dom.ts";
 import { Look, lookNames, mappers } from "./look.ts";
 import { present } from "./paging.ts";
 import { Holds, chunkPages, type Space, type State } from "./state.ts";
@@ -29,6 +29,7 @@ export class Maps implements Part {
   private readonly lines = h("canvas", { class: "lines", "aria-hidden": "true" });
   private readonly none = h("p", { class: "none" }, "No address space exists at this moment.");
   private readonly scroll: HTMLElement;
+  private readonly view: { width: number };
   private readonly cards = new Map<number, Card>();
   private revealed = ""; // the moment and the page that were scrolled to
 
@@ -36,7 +37,7 @@ export class Maps implements Part {
     this.scroll = h("div", { class: "maps-scroll" }, this.grid, this.none);
     this.el = h("section", { class: "maps", "aria-label": "Address spaces" }, legend(), this.scroll, this.lines);
     this.scroll.addEventListener("scroll", () => app.changed());
-    new ResizeObserver(() => app.changed()).observe(this.scroll);
+    this.view = size(this.grid, () => app.changed());
   }
 
   update(app: App): void {
@@ -77,17 +78,29 @@ export class Maps implements Part {
    * init, which mostly waits, comes last.
    */
   private choose(s: State): Space[] {
-    const ids = new Set<number>();
-    for (const pid of this.app.pinned) add(ids, s.process(pid).space);
-    const wanted = ids.size + atOnce;
-    const e = this.app.records.event(this.app.at);
-    add(ids, this.app.eventSpot?.space);
-    for (const pid of [e.pid, e.kind === "fork" || e.kind === "vfork" ? e.aux : 0, s.process(e.pid).parent]) add(ids, s.process(pid).space);
-    const chosen = this.app.chosen?.space;
-    add(ids, s.spaces.has(chosen ?? 0) ? chosen : 0);
-    for (const space of [...s.spaces.values()].reverse()) if (ids.size < wanted) add(ids, space.id);
-    const place = (id: number) => id + (s.spaces.get(id)?.pids.includes(1) ? 1e9 : 0);
-    return [...ids].sort((a, b) => place(a) - place(b)).map((id) => s.spaces.get(id)).filter((x) => x !== undefined);
+    const { app } = this;
+    const e = app.records.event(app.at);
+    const ofPid = (pid: number) => s.process(pid).space;
+    const pinned = [...app.pinned].map(ofPid);
+    const wanted = [
+      ...pinned, ...this.steady(s), app.chosen?.space, app.eventSpot?.space,
+      ofPid(e.pid), e.kind === "fork" || e.kind === "vfork" ? ofPid(e.aux) : 0, ofPid(s.process(e.pid).parent),
+      ...[...s.spaces.keys()].reverse(),
+    ];
+    const there = new Set(wanted.flatMap((id) => s.spaces.get(id ?? 0) ?? []));
+    const last = (space: Space) => Number(space.pids.includes(1));
+    return [...there].slice(0, pinned.length + atOnce).sort((a, b) => last(a) - last(b) || a.id - b.id);
+  }
+
+  /**
+   * steady are the spaces that stay while the picture plays: those that are
+   * shown, unless something is born or changes its program.  Where many processes
+   * run by turns, cards that came and went with them could not be read.
+   */
+  private steady(s: State): Iterable<number> {
+    const kind = this.app.records.kind(this.app.at);
+    const born = kind === "fork" || kind === "vfork" || kind === "exec";
+    return this.app.playing && !born ? [...this.cards.keys()].filter((id) => s.spaces.has(id)) : [];
   }
 
   private arrange(shown: Space[]): void {
@@ -103,7 +116,7 @@ export class Maps implements Part {
 
   /** pitch is how large the pages are so that as many cards as can stand side by side. */
   private pitch(cards: number): number {
-    const width = this.grid.clientWidth;
+    const { width } = this.view;
     const [least, most] = pitches;
     const side = Math.max(1, Math.min(cards, Math.floor((width + gap) / (chunkPages * least + border + gap))));
     const room = (width - (side - 1) * gap) / side - border;
@@ -131,10 +144,6 @@ export class Maps implements Part {
       ctx.stroke();
     }
   }
-}
-
-function add(ids: Set<number>, id: number | undefined): void {
-  if (id) ids.add(id);
 }
 
 /** legend says what the colours mean. */

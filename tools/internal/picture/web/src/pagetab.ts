@@ -34,7 +34,7 @@ export class PageTab implements Tab {
 
   update(app: App): void {
     const at = app.page;
-    const key = `${app.at} ${at?.space.id} ${at?.page.va}`;
+    const key = `${app.at} ${at?.space.id} ${at?.page.va} ${app.chosen !== null} ${app.hover !== null}`;
     if (key === this.shown) return;
     this.shown = key;
     if (!at) {
@@ -51,8 +51,10 @@ export class PageTab implements Tab {
   private head(app: App, space: Space, page: Page): HTMLElement {
     const r = space.region(page.va);
     const name = r ? `${protectionWords(r.flags)} ${app.history.text(r.made)}` : "no region told";
+    const held = app.chosen !== null && app.hover === null;
     return h("header", { class: "page-head" },
-      h("h3", {}, h("code", { id: "page-va" }, hex(page.va))),
+      h("h3", {}, h("code", { id: "page-va" }, hex(page.va)),
+        held && h("button", { type: "button", class: "held", title: "Let go of this page (Escape)", click: () => app.choose(null) }, "held ✕")),
       h("p", {}, h("i", { class: `swatch ${lookColors[page.look]}`, style: `--look:var(--${lookColors[page.look]})` }), h("b", { id: "page-look" }, lookNames[page.look]),
         ` · ${space.pids.map((p) => `PID ${p}`).join(", ") || unused(app.state, space)} · ${name}`));
   }

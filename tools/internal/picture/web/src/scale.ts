@@ -2,6 +2,7 @@
 // decision the same room, or by time.
 
 import type { Records } from "./records.ts";
+import { count } from "./words.ts";
 
 /** What the axis counts. */
 export type Unit = "events" | "time";
@@ -25,6 +26,11 @@ export class Scale {
     if (unit === "events") return new Scale(records, unit, 0, last, width);
     const from = records.length ? records.time(0) : 0;
     return new Scale(records, unit, from, Math.max(records.length ? records.time(records.length - 1) : 0, from + 1), width);
+  }
+
+  /** same reports whether events have the same places on both axes. */
+  same(s: Scale): boolean {
+    return this.unit === s.unit && this.from === s.from && this.to === s.to && this.width === s.width;
   }
 
   /** value is where an event lies in the unit. */
@@ -82,9 +88,9 @@ export class Scale {
   }
 
   private label(v: number, step: number): string {
-    if (this.unit === "events") return v.toLocaleString("en");
+    if (this.unit === "events") return count(v);
     const [size, unit] = step >= 1e9 ? [1e9, "s"] : step >= 1e6 ? [1e6, "ms"] : [1e3, "µs"];
-    return `${Math.round(v / size).toLocaleString("en")} ${unit}`;
+    return `${count(Math.round(v / size))} ${unit}`;
   }
 
   private at(from: number, size: number, whole: Scale): Scale {

@@ -3,7 +3,7 @@
 import { History, type Fact } from "./history.ts";
 import { levelNames, pageSize, span } from "./paging.ts";
 import { field, hex, hex64, type Event } from "./records.ts";
-import { accessWords, errorName, many, protectionWords, signalName, sizeWords, statusWords } from "./words.ts";
+import { accessWords, count, errorName, many, protectionWords, signalName, sizeWords, statusWords } from "./words.ts";
 
 /** A part of a sentence: words, or something that can be pointed at. */
 export type Part = string | { pid: number } | { frame: number } | { va: number };
@@ -20,7 +20,7 @@ function say(words: TemplateStringsArray, ...parts: (Part | Part[])[]): Part[] {
 type Speaker = (e: Event, fact: Fact, h: History) => Part[];
 
 const speakers: Record<string, Speaker> = {
-  boot: (e) => say`Boot: ${many(e.va, "frame")} of ${e.aux.toLocaleString("en")} are free; the shared zero page is frame ${frame(e.old)}.`,
+  boot: (e) => say`Boot: ${many(e.va, "frame")} of ${count(e.aux)} are free; the shared zero page is frame ${frame(e.old)}.`,
   name: (e, _, h) => say`${pid(e.pid)} runs ${h.text(e.index) || "a program"} from now on.`,
   fork: (e, f) => say`${pid(e.pid)} forked ${pid(e.aux)}: the child's new address space (root ${frame(e.new)}) shares ${many(f.pages ?? 0, "page")} with it. ${
     f.marked ? `${many(f.marked, "page")} of private memory became read-only and marked copy-on-write on both sides.` : ""}`,
@@ -53,7 +53,7 @@ const speakers: Record<string, Speaker> = {
   protect: (e) => say`The rights of ${range(e.va, e.aux)} are ${protectionWords(e.err & 7).slice(0, 3)} now.`,
   entry: (e, _, h) => say`The entry of ${va(e.va)} (root ${frame(e.aux)}) went from ${raw(h, e, field.old)} to ${raw(h, e, field.new)}.`,
   switch: (e) => say`${pid(e.pid)} runs now (root ${frame(e.new)}).`,
-  free: (e) => say`${many(e.aux, "frame is", "frames are")} free, ${e.va.toLocaleString("en")} shared; ${many(e.old, "TLB invalidation")} so far.`,
+  free: (e) => say`${many(e.aux, "frame is", "frames are")} free, ${count(e.va)} shared; ${many(e.old, "TLB invalidation")} so far.`,
   args: () => say`The fourth to sixth argument of the call before.`,
   lost: (e) => say`${many(e.aux, "event was", "events were")} lost here: the reader did not keep up. What the picture shows from now on may be incomplete.`,
 };
@@ -109,7 +109,7 @@ const callName = (h: History, e: Event): string => h.records.names.calls?.[e.va]
 function result(h: History, e: Event): string {
   const low = h.records.word(e.index, field.aux, "low") | 0;
   const failed = h.records.word(e.index, field.aux, "high") === 0xffffffff && low >= -4095;
-  return failed ? `${errorName(-low)},` : e.aux.toLocaleString("en", { useGrouping: false });
+  return failed ? `${errorName(-low)},` : String(e.aux);
 }
 
 /** sentence explains the i-th event. */

@@ -2,6 +2,7 @@
 
 import type { App } from "./app.ts";
 import type { Names } from "./records.ts";
+import { count } from "./words.ts";
 
 /** What the page says of its trace. */
 export interface About extends Names {
@@ -27,7 +28,7 @@ export async function readPage(app: App, tell: Tell): Promise<void> {
   const data = document.getElementById("trace")?.textContent?.trim() ?? "";
   const whole = await unpack(data, (chunk) => app.records.append(chunk));
   app.grew();
-  const n = app.records.length.toLocaleString("en");
+  const n = count(app.records.length);
   const ending = document.getElementById("ending")?.textContent;
   if (app.records.damage) tell(app.records.damage);
   else if (!whole || !ending || app.records.rest > 0) tell(`This page is cut off: ${n} events could be read, what followed is missing.`);

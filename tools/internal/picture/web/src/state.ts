@@ -3,7 +3,7 @@
 // A State shares with the states it was forked from whatever has not changed
 // since: a fork copies references, and the first change to a thing copies that
 // thing.  It is the kernel's own trick, and for the same reason: a picture of
-// each 256th event costs next to nothing, and looking back is cheap.
+// each 512th event costs next to nothing, and looking back is cheap.
 
 import { bit, frameOf, present, type Entry } from "./paging.ts";
 
@@ -56,8 +56,7 @@ export interface Table {
 
 /** 32 leaf entries, the lower halves before the upper ones. */
 export class Chunk {
-  readonly words = new Uint32Array(2 * chunkPages);
-  constructor(public owner: number) {}
+  constructor(public owner: number, readonly words: Uint32Array) {}
 
   get(i: number): Entry {
     return { low: this.words[i], high: this.words[chunkPages + i] };
@@ -129,10 +128,9 @@ export const slotOf = (va: number): number => Math.floor(va / 4096) % chunkPages
 /** chunkStart is the first address of a chunk. */
 export const chunkStart = (key: number): number => key * chunkBytes;
 
+/** What is known of 256 frames: for each, 4 times the entries that point at it, and what it holds. */
 class Frames {
-  readonly mapped = new Int32Array(frameChunk);
-  readonly holds = new Uint8Array(frameChunk);
-  constructor(public owner: number) {}
+  constructor(public owner: number, readonly words: Int32Array) {}
 }
 
 /** Pages and page-table frames. */
@@ -160,7 +158,6 @@ export class State {
   processes = new Map<number, Process>();
   spaces = new Map<number, Space>(); // by id
   roots = new Map<number, number>(); // frame of the root: id
-  tableOwner = new Map<number, number>(); // frame of a table: id
   building = new Map<number, number>(); // pid: id of the space that it makes and that nobody is in yet
   private frames = new Map<number, Frames>();
   private stamp = ++stamps;
@@ -174,7 +171,6 @@ export class State {
       processes: new Map(this.processes),
       spaces: new Map(this.spaces),
       roots: new Map(this.roots),
-      tableOwner: new Map(this.tableOwner),
       building: new Map(this.building),
       frames: new Map(this.frames),
     });
@@ -212,7 +208,6 @@ export class State {
     const s = this.spaceOf(root);
     if (!s) return;
     s.pages((_, c, i) => this.count(c.frame(i), -1));
-    for (const t of s.tables) this.tableOwner.delete(t.frame);
     for (const pid of s.pids) this.change(pid, { space: 0 });
     this.built(s);
     this.give(s.resident, s.tables.length);
@@ -242,21 +237,16 @@ export class State {
   addTable(id: number, t: Table): void {
     const s = this.own(id);
     s.tables = [...s.tables, t];
-    this.tableOwner.set(t.frame, id);
   }
 
   /** removeTable forgets a page-table frame; with its root a space ends. */
   removeTable(frame: number): void {
-    const id = this.tableOwner.get(frame);
-    if (id === undefined || !this.spaces.has(id)) return;
-    const s = this.own(id);
-    if (s.root === frame) {
-      this.dropSpace(frame);
-      return;
+    if (this.roots.has(frame)) return this.dropSpace(frame);
+    for (const { id, tables } of this.spaces.values()) {
+      if (!tables.some((t) => t.frame === frame)) continue;
+      this.own(id).tables = tables.filter((t) => t.frame !== frame);
+      return this.give(0, 1);
     }
-    s.tables = s.tables.filter((t) => t.frame !== frame);
-    this.tableOwner.delete(frame);
-    this.give(0, 1);
   }
 
   /** give counts what is given back. */
@@ -294,10 +284,9 @@ export class State {
     const s = this.own(id);
     const key = chunkOf(va);
     let c = s.chunks.get(key);
-    if (!c || c.owner !== this.stamp) {
-      const fresh = new Chunk(this.stamp);
-      if (c) fresh.words.set(c.words);
-      s.chunks.set(key, (c = fresh));
+    if (c?.owner !== this.stamp) {
+      c = new Chunk(this.stamp, c ? c.words.slice() : new Uint32Array(2 * chunkPages));
+      s.chunks.set(key, c);
     }
     if (present(before)) this.count(frameOf(before), -1);
     if (present(e)) this.count(frameOf(e), +1);
@@ -308,24 +297,24 @@ export class State {
 
   /** mapped is the number of entries that point at a frame. */
   mapped(frame: number): number {
-    return this.frames.get(Math.floor(frame / frameChunk))?.mapped[frame % frameChunk] ?? 0;
+    return this.word(frame) >> 2;
   }
 
   /** holds tells what is in a frame. */
   holds(frame: number): Holds {
-    if (frame === this.zeroFrame) return Holds.Zero;
-    return this.frames.get(Math.floor(frame / frameChunk))?.holds[frame % frameChunk] ?? Holds.Unknown;
+    return frame === this.zeroFrame ? Holds.Zero : this.word(frame) & 3;
   }
 
   setHolds(frame: number, what: Holds): void {
-    this.frameChunk(frame).holds[frame % frameChunk] = what;
+    const words = this.ownFrames(frame);
+    words[frame % frameChunk] = (words[frame % frameChunk] & ~3) | what;
   }
 
   /** mappedFrames calls visit for each frame that some entry points at. */
   mappedFrames(visit: (frame: number, mapped: number) => void): void {
     for (const [key, c] of this.frames) {
       for (let i = 0; i < frameChunk; i++) {
-        if (c.mapped[i] > 0) visit(key * frameChunk + i, c.mapped[i]);
+        if (c.words[i] >= 4) visit(key * frameChunk + i, c.words[i] >> 2);
       }
     }
   }
@@ -343,22 +332,22 @@ export class State {
     if (this.building.get(s.maker) === s.id) this.building.delete(s.maker);
   }
 
-  private count(frame: number, by: number): void {
-    const c = this.frameChunk(frame);
-    c.mapped[frame % frameChunk] += by;
+  private word(frame: number): number {
+    return this.frames.get(Math.floor(frame / frameChunk))?.words[frame % frameChunk] ?? 0;
   }
 
-  private frameChunk(frame: number): Frames {
+  private count(frame: number, by: number): void {
+    this.ownFrames(frame)[frame % frameChunk] += 4 * by;
+  }
+
+  private ownFrames(frame: number): Int32Array {
     const key = Math.floor(frame / frameChunk);
-    const c = this.frames.get(key);
-    if (c?.owner === this.stamp) return c;
-    const copy = new Frames(this.stamp);
-    if (c) {
-      copy.mapped.set(c.mapped);
-      copy.holds.set(c.holds);
+    let c = this.frames.get(key);
+    if (c?.owner !== this.stamp) {
+      c = new Frames(this.stamp, c ? c.words.slice() : new Int32Array(frameChunk));
+      this.frames.set(key, c);
     }
-    this.frames.set(key, copy);
-    return copy;
+    return c.words;
   }
 }
 

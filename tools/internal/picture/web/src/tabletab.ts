@@ -30,7 +30,7 @@ export class TableTab implements Tab {
   private space: Space | undefined;
 
   constructor(private readonly app: App) {
-    this.list = new VirtualList("tree", "Page tables", 24, (n) => this.row(n), (n) => this.pick(n), "treeitem");
+    this.list = new VirtualList("tree", "Page tables", 24, (n) => this.row(n), (n, clicked) => this.pick(n, clicked), "treeitem");
     this.list.el.addEventListener("keydown", (e) => this.key(e));
     this.el.append(this.who, this.list.el);
   }
@@ -49,7 +49,7 @@ export class TableTab implements Tab {
     const looked = at ? this.lines.findIndex((l) => !l.table && l.va === at.page.va) : -1;
     if (looked >= 0) this.chosen = looked;
     this.chosen = Math.min(this.chosen, this.lines.length - 1);
-    this.list.update(this.lines.length, this.chosen, true);
+    this.list.update(this.lines, this.lines.length, this.chosen, true);
   }
 
   /** flatten lists what is open of the tree; the way to va is. */
@@ -97,11 +97,11 @@ export class TableTab implements Tab {
       h("small", {}, `×${s.mapped(frame)}`), h("small", { class: "unseen" }, hex(l.va)));
   }
 
-  /** pick opens or closes a table, and looks at the page of an entry. */
-  private pick(n: number): void {
+  /** pick looks at the page of an entry; a click opens or closes a table. */
+  private pick(n: number, clicked: boolean): void {
     const l = this.lines[n];
     if (!l) return;
-    if (n === this.chosen && l.table) this.toggle(l);
+    if (clicked && l.table) this.toggle(l);
     this.chosen = n;
     if (!l.table && this.space) this.app.choose({ space: this.space.id, va: l.va });
     this.app.changed();

@@ -26,6 +26,21 @@ export class Theme {
     return v;
   }
 
+  /** headFont is the font of what is written on the maps, and letter the width of its letters. */
+  get headFont(): string {
+    return `11px ${this.color("mono")}`;
+  }
+
+  get letter(): number {
+    if (this.width === 0) {
+      const ctx = document.createElement("canvas").getContext("2d")!;
+      ctx.font = this.headFont;
+      this.width = ctx.measureText("0").width;
+    }
+    return this.width;
+  }
+  private width = 0;
+
   look(l: Look): string {
     return this.color(lookColors[l]);
   }

@@ -3,7 +3,7 @@
 
 import type { App, Part } from "./app.ts";
 import { fit, hue, type Theme } from "./theme.ts";
-import { h, setAttribute } from "./dom.ts";
+import { h, setAttribute, size } from "./dom.ts";
 import type { Life } from "./history.ts";
 import { Scale, type Unit } from "./scale.ts";
 import { timeWords } from "./words.ts";
@@ -21,6 +21,8 @@ export class Timeline implements Part {
   private readonly scroll = h("div", { class: "lanes-scroll" }, this.inner);
   private readonly slider = h("input", { type: "range", id: "time", min: 0, max: 1, step: "any", "aria-label": "Moment" });
   private readonly background = document.createElement("canvas");
+  private readonly view: { width: number; height: number };
+  private readonly strokes = new Strokes();
   private drawn = ""; // what the background shows
   private unit: Unit = "events";
   private scale: Scale;
@@ -28,6 +30,7 @@ export class Timeline implements Part {
   private lanes: Life[] = [];
   private laneOf = new Map<Life, number>();
   private shownAt = -1;
+  private written = ""; // what the labels say
 
   constructor(private readonly app: App, private readonly theme: Theme) {
     this.inner.append(this.canvas, this.labels);
@@ -38,7 +41,7 @@ export class Timeline implements Part {
     this.canvas.addEventListener("pointerdown", (e) => this.scrub(e));
     this.canvas.addEventListener("pointermove", (e) => e.buttons & 1 && this.scrub(e));
     this.canvas.addEventListener("wheel", (e) => this.wheel(e), { passive: false });
-    new ResizeObserver(() => app.changed()).observe(this.scroll);
+    this.view = size(this.scroll, () => app.changed());
   }
 
   /** zoom magnifies the axis around the moment. */
@@ -49,16 +52,17 @@ export class Timeline implements Part {
   }
 
   update(app: App): void {
+    const { width, height } = this.view;
+    if (width === 0 || height === 0) return; // not laid out yet
     this.rescale();
     this.order();
-    const height = this.scroll.clientHeight;
     this.inner.style.height = `${axisHeight + this.lanes.length * this.laneHeight + 6}px`;
-    if (app.at !== this.shownAt) this.revealLane();
+    if (app.at !== this.shownAt && !app.playing) this.revealLane();
     this.shownAt = app.at;
-    const ctx = fit(this.canvas, this.scroll.clientWidth, height);
+    const ctx = fit(this.canvas, width, height);
     this.paintBackground(height);
-    ctx.clearRect(0, 0, this.scroll.clientWidth, height);
-    ctx.drawImage(this.background, 0, 0, this.scroll.clientWidth, height);
+    ctx.clearRect(0, 0, width, height);
+    ctx.drawImage(this.background, 0, 0, width, height);
     this.paintMoments(ctx, height);
     this.writeLabels(height);
     this.setSlider();
@@ -83,7 +87,7 @@ export class Timeline implements Part {
 
   /** rescale fits the axis to the window and to a trace that has grown. */
   private rescale(): void {
-    const width = Math.max(this.scroll.clientWidth - gutter - margin, 50);
+    const width = Math.max(this.view.width - gutter - margin, 50);
     const { records, at } = this.app;
     if (this.whole) this.scale = Scale.whole(records, this.unit, width);
     else this.scale = new Scale(records, this.unit, this.scale.from, this.scale.to, width).showing(at);
@@ -105,7 +109,7 @@ export class Timeline implements Part {
     const life = this.app.history.life(this.app.records.pid(this.app.at), this.app.at);
     if (!life) return;
     const top = axisHeight + this.laneOf.get(life)! * this.laneHeight;
-    const view = this.scroll.clientHeight;
+    const view = this.view.height;
     if (top < this.scroll.scrollTop + axisHeight) this.scroll.scrollTop = top - axisHeight;
     else if (top + this.laneHeight > this.scroll.scrollTop + view) this.scroll.scrollTop = top + 2 * this.laneHeight - view;
   }
@@ -121,7 +125,7 @@ export class Timeline implements Part {
 
   /** paintBackground draws what does not depend on the moment, when it has changed. */
   private paintBackground(height: number): void {
-    const width = this.scroll.clientWidth;
+    const width = this.view.width;
     const now = [width, height, devicePixelRatio, this.scale.from, this.scale.to, this.unit, this.scroll.scrollTop, this.app.history.length, this.theme.color("ink")].join();
     if (now === this.drawn) return;
     this.drawn = now;
@@ -131,8 +135,8 @@ export class Timeline implements Part {
     ctx.beginPath();
     ctx.rect(gutter - 4, axisHeight, width - gutter, height - axisHeight);
     ctx.clip();
-    this.paintFaults(ctx);
     const seen = this.lanes.filter((l) => this.y(l) > -this.laneHeight && this.y(l) < height + this.laneHeight);
+    this.paintFaults(ctx, seen);
     for (const l of this.lanes) if (l.parent) this.paintBirth(ctx, l);
     for (const l of seen) this.paintLife(ctx, l);
     ctx.restore();
@@ -213,31 +217,16 @@ export class Timeline implements Part {
   }
 
   /** paintFaults draws a stroke for each fault, those that copied in the colour of copies. */
-  private paintFaults(ctx: CanvasRenderingContext2D): void {
-    const { records, history } = this.app;
-    const [first, last] = [this.scale.event(0), this.scale.event(this.scale.width)];
-    const rows = new Map<number, number>(); // pid: lane, as the events go by
-    const strokes = { fault: new Path2D(), cow: new Path2D() };
-    const seen = new Set<number>(); // one stroke a pixel is enough
-    for (let i = first; i <= last; i++) {
-      const kind = records.kind(i);
-      if (kind === "fork" || kind === "vfork" || kind === "wait") rows.clear();
-      if (kind !== "fault") continue;
-      const pid = records.pid(i);
-      let lane = rows.get(pid);
-      if (lane === undefined) rows.set(pid, (lane = this.laneOf.get(history.life(pid, i)!) ?? -1));
-      const x = Math.round(this.x(i));
-      const copied = records.decision(i) === "cow-copy";
-      const dot = (x * 65536 + lane) * 2 + Number(copied);
-      if (lane < 0 || seen.has(dot)) continue;
-      seen.add(dot);
-      const y = axisHeight + (lane + 0.5) * this.laneHeight - this.scroll.scrollTop;
-      strokes[copied ? "cow" : "fault"].rect(x, y + (copied ? -this.laneHeight / 2 + 1 : 2), 1, this.laneHeight / 2 - 3);
+  private paintFaults(ctx: CanvasRenderingContext2D, seen: Life[]): void {
+    this.strokes.gather(this.app, this.scale);
+    const half = this.laneHeight / 2;
+    for (const [color, up] of [["fault", false], ["cow", true]] as const) {
+      ctx.fillStyle = this.theme.color(color);
+      for (const l of seen) {
+        const y = this.y(l) + (up ? 1 - half : 2);
+        for (const x of this.strokes.of(l, up)) ctx.fillRect(gutter + x, y, 1, half - 3);
+      }
     }
-    ctx.fillStyle = this.theme.color("fault");
-    ctx.fill(strokes.fault);
-    ctx.fillStyle = this.theme.color("cow");
-    ctx.fill(strokes.cow);
   }
 
   /** paintMoments veils the future and draws the moment, and the mark. */
@@ -245,7 +234,7 @@ export class Timeline implements Part {
     if (this.app.at < 0) return;
     const x = this.x(this.app.at);
     ctx.fillStyle = this.theme.color("veil");
-    ctx.fillRect(x, axisHeight, this.scroll.clientWidth - x, height - axisHeight);
+    ctx.fillRect(x, axisHeight, this.view.width - x, height - axisHeight);
     if (this.app.mark !== null) {
       const m = this.x(this.app.mark);
       ctx.fillStyle = this.theme.color("span");
@@ -266,11 +255,13 @@ export class Timeline implements Part {
     const first = Math.max(0, Math.floor((this.scroll.scrollTop - axisHeight) / this.laneHeight));
     const last = Math.min(this.lanes.length, Math.ceil((this.scroll.scrollTop + height) / this.laneHeight));
     const rows = [];
+    let written = "";
     for (let n = first; n < last; n++) {
       const l = this.lanes[n];
       const alive = l.born <= at && at < l.reaped;
       const name = history.name(l.pid, Math.min(Math.max(at, l.born), l.exited)).split("/").at(-1);
       const pinned = this.app.pinned.has(l.pid);
+      written += `${n} ${l.pid} ${name} ${alive} ${pinned}\n`;
       const label = h("button", {
         type: "button", class: `lane${alive ? "" : " gone"}`, "aria-pressed": String(pinned), "data-pid": l.pid, tabindex: n === first ? 0 : -1,
         title: `Keep PID ${l.pid}'s address space in sight`, style: `top:${axisHeight + n * this.laneHeight}px;height:${this.laneHeight}px;padding-left:${8 + 10 * Math.min(depth(l), 5)}px`,
@@ -278,6 +269,8 @@ export class Timeline implements Part {
       }, h("i", { class: "dot", style: `--hue:${hue(l.pid)}` }), h("b", {}, String(l.pid)), ` ${name || ""}`, pinned && " ⚲");
       rows.push(label);
     }
+    if (written === this.written) return;
+    this.written = written;
     const focused = document.activeElement?.closest<HTMLElement>(".lane")?.dataset.pid;
     this.labels.replaceChildren(...rows);
     if (focused) this.labels.querySelector<HTMLElement>(`[data-pid="${focused}"]`)?.focus({ preventScroll: true });
@@ -307,6 +300,44 @@ export class Timeline implements Part {
 
   private fromSlider(): number {
     return this.scale.event(Number(this.slider.value) * this.scale.width);
+  }
+}
+
+/** Strokes knows where on the axis each process has faults: one stroke a pixel is enough. */
+class Strokes {
+  private scale: Scale | null = null;
+  private seen = 0; // events looked at
+  private places = new Map<Life, [faults: Set<number>, copies: Set<number>]>();
+
+  /** gather looks at the events that the axis shows; those it knows already are passed over. */
+  gather(app: App, scale: Scale): void {
+    if (!this.scale?.same(scale)) {
+      this.seen = Math.max(scale.event(0), 0);
+      this.places = new Map();
+    }
+    this.scale = scale;
+    const { records, history } = app;
+    const lives = new Map<number, Life | undefined>(); // by pid, as the events go by
+    for (const last = scale.event(scale.width); this.seen <= last && this.seen < history.length; this.seen++) {
+      const kind = records.kind(this.seen);
+      if (kind === "fork" || kind === "vfork") lives.delete(records.event(this.seen).aux);
+      if (kind !== "fault") continue;
+      const pid = records.pid(this.seen);
+      if (!lives.has(pid)) lives.set(pid, history.life(pid, this.seen));
+      const life = lives.get(pid);
+      if (life) this.add(life, Math.round(scale.x(this.seen)), records.decision(this.seen) === "cow-copy");
+    }
+  }
+
+  /** of is where a process's faults are, or those that copied. */
+  of(l: Life, copies: boolean): Iterable<number> {
+    return this.places.get(l)?.[copies ? 1 : 0] ?? [];
+  }
+
+  private add(l: Life, x: number, copied: boolean): void {
+    let p = this.places.get(l);
+    if (!p) this.places.set(l, (p = [new Set(), new Set()]));
+    p[copied ? 1 : 0].add(x);
   }
 }
 

@@ -6,7 +6,7 @@ import { changeNames, total } from "./diff.ts";
 import { h, setText } from "./dom.ts";
 import { sentence } from "./sentence.ts";
 import { speech } from "./speech.ts";
-import { timeWords } from "./words.ts";
+import { count, timeWords } from "./words.ts";
 
 /** The steps a second that can be chosen. */
 const speeds = [1, 2, 5, 10, 30, 100, 500];
@@ -42,7 +42,7 @@ export class Transport implements Part {
 
   update(app: App): void {
     const i = app.at;
-    setText(this.where, i < 0 ? "no event" : `event ${(i + 1).toLocaleString("en")} of ${app.records.length.toLocaleString("en")} · ${timeWords(app.records.time(i))}`);
+    setText(this.where, i < 0 ? "no event" : `event ${count(i + 1)} of ${count(app.records.length)} · ${timeWords(app.records.time(i))}`);
     setText(this.play, app.playing ? "Pause" : "Play");
     setText(this.mark, app.mark === null ? "Compare from here" : `Comparing with #${app.mark} ✕`);
     this.mark.title = app.mark === null ? "Remember this moment, and show what differs from it at others (m)" : "Compare with the step before again (m)";
@@ -110,7 +110,7 @@ export class Banner implements Part {
     this.shown = key;
     this.words.replaceChildren(...speech(sentence(app.history, app.at)));
     const n = total(app.changes);
-    const parts = n.flatMap((k, c) => (k > 0 ? [h("span", { class: `change c${c}`, "data-change": changeNames[c] }, `${k.toLocaleString("en")} ${changeNames[c]}`)] : []));
+    const parts = n.flatMap((k, c) => (k > 0 ? [h("span", { class: `change c${c}`, "data-change": changeNames[c] }, `${count(k)} ${changeNames[c]}`)] : []));
     const since = app.mark !== null ? `Between #${Math.min(app.mark, app.at)} and #${Math.max(app.mark, app.at)}: ` : "Pages in this step: ";
     this.effect.replaceChildren(h("span", {}, since), ...(parts.length ? parts : ["none changed"]));
   }

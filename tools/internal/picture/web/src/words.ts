@@ -43,9 +43,14 @@ export function protectionWords(flags: number): string {
   return (flags & 1 ? "r" : "-") + (flags & 2 ? "w" : "-") + (flags & 4 ? "x" : "-") + (flags & 8 ? "s" : "p");
 }
 
+const grouped = new Intl.NumberFormat("en");
+
+/** count writes a number with a comma after each third digit. */
+export const count = (n: number): string => grouped.format(n);
+
 /** many writes a number and its noun. */
 export function many(n: number, noun: string, plural = noun + "s"): string {
-  return `${n.toLocaleString("en")} ${n === 1 ? noun : plural}`;
+  return `${count(n)} ${n === 1 ? noun : plural}`;
 }
 
 /** sizeWords writes a number of bytes. */
