@@ -6,7 +6,7 @@
 # Any Go from 1.21 on fetches this one by itself.
 TOOLCHAIN = go1.27.3
 
-.PHONY: yolk build run debug gdb test test-all bench doctor clean grade lab
+.PHONY: yolk build run debug gdb test test-all screenshots bench doctor clean grade lab
 
 yolk:
 	@command -v go >/dev/null || { echo "Go 1.21 or newer is needed: https://go.dev/dl" >&2; exit 1; }
@@ -25,3 +25,7 @@ test-all: yolk
 DIR ?= ../$(NAME)-lab
 lab: yolk
 	@bin/yolk lab $(if $(NAME),start $(NAME) $(DIR),list)
+
+# The screenshots in the documents, taken anew.
+screenshots: yolk
+	@YOLK_SHOTS=tools/internal/picture/shots bin/yolk test -all -run '^picture/screenshots$$'

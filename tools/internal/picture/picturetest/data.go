@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"sync/atomic"
 
 	"yolk/kernel/trace"
@@ -117,7 +116,8 @@ func isCopy(ev *trace.Event) bool {
 	return ev.Kind == trace.Fault && ev.Decision == trace.COWCopy && ev.VA>>20 == 0x7ffefff
 }
 
-// screenshots takes the pictures for the documents.
+// screenshots takes the pictures for the documents, and keeps them if a place for
+// them is named.
 func screenshots(s *session) {
 	demos := map[string]*Demo{}
 	for _, shot := range shots {
@@ -142,14 +142,14 @@ func screenshots(s *session) {
 		}
 		s.do(s.page.Settle)
 		s.do(func() error {
-			png, err := s.page.Screenshot()
-			if err == nil && !strings.HasPrefix(string(png), "\x89PNG") {
-				err = errors.New("a screenshot is no PNG")
+			picture, err := s.page.Screenshot()
+			if err == nil {
+				picture, err = shrink(picture)
 			}
 			if err != nil || s.host.Shots == "" {
 				return err
 			}
-			return os.WriteFile(filepath.Join(s.host.Shots, shot.name+".png"), png, 0o666)
+			return os.WriteFile(filepath.Join(s.host.Shots, shot.name+".png"), picture, 0o666)
 		})
 	}
 }

@@ -13,10 +13,13 @@ import { many, protectionWords, sizeWords } from "./words.ts";
 
 /** What a card marks besides the pages themselves. */
 export interface Marks {
-  changes: ReadonlyMap<number, PageChange>; // by address
-  frame: number; // whose pages light up; 0 for none
+  changes: readonly PageChange[];
+  frames: readonly number[]; // whose pages light up
   va: number; // the page that is looked at, here; -1 if it is elsewhere
 }
+
+/** How many changed pages are ringed; more would hide what they are. */
+const ringed = 24;
 
 export class Card {
   readonly el: HTMLElement;
@@ -60,8 +63,8 @@ export class Card {
       for (const r of b.rows) this.paintRow(ctx, s, b, r);
       if (borrowed) for (const r of b.rows) this.paintBorrowed(ctx, r);
     }
-    for (const c of marks.changes.values()) this.paintChange(ctx, c);
-    if (marks.frame) this.paintFrame(ctx, marks.frame);
+    for (const c of marks.changes) this.paintChange(ctx, c, marks.changes.length > ringed);
+    for (const f of marks.frames) this.paintFrame(ctx, f);
     this.placeCursor(marks.va);
   }
 
@@ -90,7 +93,7 @@ export class Card {
       if (who.length === 0) this.title.append(h("span", { class: "who" }, unused(s, space)));
     }
     this.said = said;
-    setText(this.facts, `root ${hex(space.root)} · ${many(space.resident, "page")} present · ${many(space.tables.length, "page table")}`);
+    setText(this.facts, `root ${hex(space.root)} · ${many(space.resident, "page")} present · ${many(space.tables.length, "table")}`);
     const n = counts(s, space);
     const some = [Look.Private, Look.Shared, Look.Last, Look.File, Look.Zero, Look.Common].filter((l) => n[l] > 0);
     if (String(n) !== this.counted) {
@@ -161,10 +164,16 @@ export class Card {
     ctx.fill();
   }
 
-  private paintChange(ctx: CanvasRenderingContext2D, c: PageChange): void {
+  /** paintChange marks a page that changed: with a ring, or where there are many, with a dot. */
+  private paintChange(ctx: CanvasRenderingContext2D, c: PageChange, many: boolean): void {
     const at = this.geometry.place(c.va);
     if (!at) return;
     const p = this.geometry.pitch;
+    if (many) {
+      ctx.fillStyle = this.theme.color("surface");
+      ctx.fillRect(at.x + (p - 1) / 2 - 1, at.y + (p - 1) / 2 - 1, 2.5, 2.5);
+      return;
+    }
     ctx.strokeStyle = this.theme.change(c.change);
     ctx.lineWidth = 2;
     ctx.strokeRect(at.x - 0.5, at.y - 0.5, p, p);
@@ -220,5 +229,5 @@ export class Card {
 
 /** unused says why nobody runs on a space. */
 export function unused(s: State, space: Space): string {
-  return s.building.get(space.maker) === space.id ? `PID ${space.maker} is building it` : "nobody's any more, being emptied";
+  return s.building.get(space.maker) === space.id ? `PID ${space.maker} is building it` : "left behind, being emptied";
 }

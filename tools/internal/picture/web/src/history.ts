@@ -68,6 +68,7 @@ export class History {
   private readonly recent = new Map<number, State>();
   private readonly living = new Map<number, Life>();
   private readonly texts = new Map<number, Text[]>();
+  private readonly words = new Map<number, string>(); // what text has put together
   private readonly named = new Map<number, number[]>(); // pid: its Name events
   private readonly facts = new Map<number, Fact>();
   private readonly families = new Map<number, number>(); // id of a space: the one whose rows it shares
@@ -101,11 +102,15 @@ export class History {
     return s;
   }
 
-  /** text is what the Text records say that belong to the i-th event and its argument `of`. */
-  text(i: number, of = 0): string {
-    const parts = (this.texts.get(i) ?? []).filter((t) => t.of === of);
-    const bytes = parts.flatMap((t) => [...t.bytes]);
-    return new TextDecoder().decode(new Uint8Array(bytes)) + (parts.at(-1)?.cut ? "…" : "");
+  /** text is what the Text records say that belong to the i-th event. */
+  text(i: number): string {
+    let words = this.words.get(i);
+    if (words === undefined) {
+      const parts = this.texts.get(i) ?? [];
+      words = new TextDecoder().decode(new Uint8Array(parts.flatMap((t) => [...t.bytes]))) + (parts.at(-1)?.cut ? "…" : "");
+      this.words.set(i, words);
+    }
+    return words;
   }
 
   /** name is the program that pid runs after the i-th event, "" if that is not known. */
@@ -152,6 +157,7 @@ export class History {
     const kind = this.records.kind(i);
     if (kind === "text") {
       this.push(this.texts, this.owner, this.records.text(i));
+      this.words.delete(this.owner);
     } else if (kind !== "args") {
       this.owner = i;
       this.playEvent(this.records.event(i));

@@ -65,16 +65,27 @@ export interface Mapper {
   marked: boolean;
 }
 
+/** What mappers has found already: states do not change once they are shown. */
+const found = new WeakMap<State, Map<number, Mapper[]>>();
+
 /** mappers are all entries that point at a frame. */
 export function mappers(s: State, frame: number): Mapper[] {
-  const found: Mapper[] = [];
-  if (frame === 0) return found;
+  if (frame === 0) return [];
+  let known = found.get(s);
+  if (!known) found.set(s, (known = new Map()));
+  let list = known.get(frame);
+  if (!list) known.set(frame, (list = findMappers(s, frame)));
+  return list;
+}
+
+function findMappers(s: State, frame: number): Mapper[] {
+  const list: Mapper[] = [];
   for (const space of s.spaces.values()) {
     space.pages((va, c, i) => {
-      if (c.frame(i) === frame) found.push({ space, va, marked: marked(c.get(i)) });
+      if (c.frame(i) === frame) list.push({ space, va, marked: marked(c.get(i)) });
     });
   }
-  return found;
+  return list;
 }
 
 /** counts are the numbers of pages by look. */

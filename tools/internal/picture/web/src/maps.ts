@@ -3,7 +3,6 @@
 
 import type { App, Part } from "./app.ts";
 import { Card } from "./card.ts";
-import type { PageChange } from "./diff.ts";
 import { h, size } from "./dom.ts";
 import { Look, lookNames, mappers } from "./look.ts";
 import { present } from "./paging.ts";
@@ -47,18 +46,30 @@ export class Maps implements Part {
     this.arrange(shown);
     if (!s) return;
     const page = app.page;
-    const frame = page && present(page.page.entry) ? page.page.frame : 0;
-    const changes = new Map(app.changes.map((c) => [(c.after ?? c.before)!.id, c.pages]));
+    const frames = this.frames(s);
+    const changes = new Map(app.changes.map((c) => [(c.after ?? c.before)!.id, c.before ? c.pages : []])); // in a new space all is new
     const pitch = this.pitch(shown.length);
     for (const space of shown) {
       this.cards.get(space.id)!.update(s, space, pitch, {
-        changes: new Map<number, PageChange>((changes.get(space.id) ?? []).map((c) => [c.va, c])),
-        frame: s.holds(frame) === Holds.Zero ? 0 : frame, // the zero page is everybody's: lighting it up tells nothing
-        va: page?.space.id === space.id ? page.page.va : -1,
+        changes: changes.get(space.id) ?? [], frames, va: page?.space.id === space.id ? page.page.va : -1,
       });
     }
     if (!app.hover) this.reveal();
-    this.drawLines(s, frame);
+    this.drawLines(s, frames);
+  }
+
+  /**
+   * frames are those whose pages light up: that of the page that is looked at,
+   * and at a copy the one that was copied, which others keep.  The zero page is
+   * everybody's, and lighting it up would tell nothing.
+   */
+  private frames(s: State): number[] {
+    const { app } = this;
+    const page = app.page?.page;
+    const frames = page && present(page.entry) ? [page.frame] : [];
+    const e = app.records.event(app.at);
+    if (e.decision === "cow-copy" && !app.hover && !app.chosen) frames.push(e.old);
+    return frames.filter((f) => s.holds(f) !== Holds.Zero);
   }
 
   /** reveal scrolls to the page that is looked at, when it is another than before. */
@@ -103,13 +114,19 @@ export class Maps implements Part {
     return this.app.playing && !born ? [...this.cards.keys()].filter((id) => s.spaces.has(id)) : [];
   }
 
+  /** arrange gives each space its card; those of spaces that are not shown any more serve others. */
   private arrange(shown: Space[]): void {
+    const free: Card[] = [];
+    for (const [id, card] of this.cards) {
+      if (shown.some((space) => space.id === id)) continue;
+      this.cards.delete(id);
+      free.push(card);
+    }
     const wanted = shown.map((space) => {
-      let card = this.cards.get(space.id);
-      if (!card) this.cards.set(space.id, (card = new Card(this.app, this.theme, space)));
+      const card = this.cards.get(space.id) ?? free.pop() ?? new Card(this.app, this.theme, space);
+      this.cards.set(space.id, card);
       return card.el;
     });
-    for (const id of this.cards.keys()) if (!shown.some((sp) => sp.id === id)) this.cards.delete(id);
     const is = [...this.grid.children];
     if (is.length !== wanted.length || wanted.some((el, i) => el !== is[i])) this.grid.replaceChildren(...wanted);
   }
@@ -124,25 +141,32 @@ export class Maps implements Part {
   }
 
   /** drawLines leads from the page that is looked at to all others with its frame. */
-  private drawLines(s: State, frame: number): void {
+  private drawLines(s: State, frames: number[]): void {
     const box = this.el.getBoundingClientRect();
     const ctx = fit(this.lines, box.width, box.height);
     ctx.clearRect(0, 0, box.width, box.height);
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(0, this.scroll.offsetTop, box.width, box.height);
+    ctx.clip();
     const spot = this.app.spot;
     const from = spot && this.cards.get(spot.space)?.center(spot.va);
-    if (!from || frame === 0 || s.holds(frame) === Holds.Zero) return;
+    if (from) {
+      const ends = frames.flatMap((f) => mappers(s, f)).map((m) => this.cards.get(m.space.id)?.center(m.va));
+      for (const to of ends) if (to) this.drawLine(ctx, from.x - box.left, from.y - box.top, to.x - box.left, to.y - box.top);
+    }
+    ctx.restore();
+  }
+
+  private drawLine(ctx: CanvasRenderingContext2D, x1: number, y1: number, x2: number, y2: number): void {
+    if (x1 === x2 && y1 === y2) return;
     ctx.strokeStyle = this.theme.color("ink");
     ctx.lineWidth = 1.5;
     ctx.setLineDash([5, 4]);
-    for (const m of mappers(s, frame)) {
-      const to = this.cards.get(m.space.id)?.center(m.va);
-      if (!to || (to.x === from.x && to.y === from.y)) continue;
-      ctx.beginPath();
-      ctx.moveTo(from.x - box.left, from.y - box.top);
-      const lift = Math.min(60, Math.abs(to.x - from.x) / 4);
-      ctx.quadraticCurveTo((from.x + to.x) / 2 - box.left, (from.y + to.y) / 2 - box.top - lift, to.x - box.left, to.y - box.top);
-      ctx.stroke();
-    }
+    ctx.beginPath();
+    ctx.moveTo(x1, y1);
+    ctx.quadraticCurveTo((x1 + x2) / 2, (y1 + y2) / 2 - Math.min(60, Math.abs(x2 - x1) / 4), x2, y2);
+    ctx.stroke();
   }
 }
 

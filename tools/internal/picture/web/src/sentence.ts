@@ -22,8 +22,8 @@ type Speaker = (e: Event, fact: Fact, h: History) => Part[];
 const speakers: Record<string, Speaker> = {
   boot: (e) => say`Boot: ${many(e.va, "frame")} of ${count(e.aux)} are free; the shared zero page is frame ${frame(e.old)}.`,
   name: (e, _, h) => say`${pid(e.pid)} runs ${h.text(e.index) || "a program"} from now on.`,
-  fork: (e, f) => say`${pid(e.pid)} forked ${pid(e.aux)}: the child's new address space (root ${frame(e.new)}) shares ${many(f.pages ?? 0, "page")} with it. ${
-    f.marked ? `${many(f.marked, "page")} of private memory became read-only and marked copy-on-write on both sides.` : ""}`,
+  fork: (e, f) => say`${pid(e.pid)} forked ${pid(e.aux)}: the child's new address space (root ${frame(e.new)}) shares ${many(f.pages ?? 0, "page")} with it; ${
+    f.marked ? `${count(f.marked)} of them are private memory, read-only now and marked copy-on-write on both sides` : "none of them is marked copy-on-write"}.`,
   vfork: (e) => say`${pid(e.pid)} called vfork: ${pid(e.aux)} borrows its address space (root ${frame(e.new)}). No page and no page table was copied.`,
   "vfork-sleep": (e) => say`${pid(e.pid)} sleeps until ${pid(e.aux)} calls exec or exits, for ${pid(e.aux)} is using its memory.`,
   "vfork-wake": (e) => say`${pid(e.pid)} wakes: ${pid(e.aux)} has given the address space back.`,

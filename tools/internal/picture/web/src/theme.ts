@@ -77,17 +77,20 @@ export function hue(pid: number): number {
   return Math.round(pid * 137.508 + 20) % 360;
 }
 
+const contexts = new WeakMap<HTMLCanvasElement, CanvasRenderingContext2D>();
+
 /** fit makes a canvas as sharp as the screen and returns its context, in CSS pixels. */
 export function fit(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D {
   const scale = devicePixelRatio || 1;
   const [w, h] = [Math.round(width * scale), Math.round(height * scale)];
+  let ctx = contexts.get(canvas);
+  if (!ctx) contexts.set(canvas, (ctx = canvas.getContext("2d")!));
   if (canvas.width !== w || canvas.height !== h) {
     canvas.width = w;
     canvas.height = h;
     canvas.style.width = `${width}px`;
     canvas.style.height = `${height}px`;
+    ctx.setTransform(scale, 0, 0, scale, 0, 0);
   }
-  const ctx = canvas.getContext("2d")!;
-  ctx.setTransform(scale, 0, 0, scale, 0, 0);
   return ctx;
 }

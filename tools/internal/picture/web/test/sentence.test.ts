@@ -27,7 +27,7 @@ test("a copy by a grandchild names all who keep the frame", () => {
 
 test("fork says how much is shared and how much is marked", () => {
   assert.equal(told(...forked),
-    "PID 1 forked PID 2: the child's new address space (root 0x30) shares 3 pages with it. 3 pages of private memory became read-only and marked copy-on-write on both sides.");
+    "PID 1 forked PID 2: the child's new address space (root 0x30) shares 3 pages with it; 3 of them are private memory, read-only now and marked copy-on-write on both sides.");
 });
 
 test("faults: what was accessed, what was decided", () => {
