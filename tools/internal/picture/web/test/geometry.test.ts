@@ -37,6 +37,9 @@ test("only rows that are used take room, and a gap says that some are left out",
 test("two regions in one row are two rows on the map", () => {
   const g = mapOf(...init, { kind: "map", pid: 1, va: heap + 20 * page, aux: 4 * page, err: 1, old: 0x10 });
   assert.deepEqual(g.blocks.map((b) => b.rows.map((r) => [r.first, r.last])), [[[0, 15]], [[20, 23]]]);
+  const at = g.place(heap + 21 * page)!;
+  assert.equal(at.x, 21 * pitch);
+  assert.equal(g.hit(at.x + 1, at.y + 1), heap + 21 * page);
 });
 
 test("pages outside of every region are shown as such", () => {
