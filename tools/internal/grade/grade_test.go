@@ -7,7 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -226,6 +228,100 @@ func TestVerdicts(t *testing.T) {
 	b.log.WriteString("kernel fault: page fault at 0x0\npanic: kernel fault\n")
 	if got := b.why("x"); got != "the kernel died: kernel fault: page fault at 0x0" {
 		t.Errorf("%q", got)
+	}
+}
+
+// guestOf is a machine whose kernel does to each test what is said of it: nothing,
+// fail, die, hang, or lose the verdict before and die.
+func guestOf(fates map[string]string, order ...string) (m *machine, boots *int) {
+	boots = new(int)
+	m = &machine{grading: &grading{}}
+	m.run = func(_ string, program []string) *booted {
+		*boots++
+		b := &booted{}
+		if len(program) == 2 && program[1] == "-l" {
+			b.stdout.WriteString(strings.Join(order, "\n"))
+			return b
+		}
+		for _, name := range order {
+			if !slices.Contains(program[1:], name) {
+				continue
+			}
+			switch said := b.stdout.Len(); fates[name] {
+			case "fail":
+				b.stdout.WriteString("not ok 1 - " + name + "\n# no\n")
+			case "die":
+				b.end = errors.New("panic")
+				return b
+			case "lose":
+				b.stdout.Truncate(strings.LastIndex(b.stdout.String()[:max(said-1, 0)], "\n") + 1)
+				b.end = errors.New("panic")
+				return b
+			case "hang":
+				b.end, b.hung = errNoEnd, true
+				return b
+			default:
+				b.stdout.WriteString("ok 1 - " + name + "\n")
+			}
+		}
+		return b
+	}
+	m.listed = sync.OnceValue(m.list)
+	return m, boots
+}
+
+// TestUsertests: each test is judged by what the kernel did in it, whatever it
+// does in others, and in not too many boots.
+func TestUsertests(t *testing.T) {
+	order := []string{"a", "b", "c", "d", "e"}
+	tests := []*lab.Test{{Guest: "e"}, {Guest: "d"}, {Guest: "c"}, {Guest: "b"}, {Guest: "a"}}
+	for _, c := range []struct {
+		fates map[string]string
+		boots int // at most
+	}{
+		{nil, 1}, {map[string]string{"b": "fail", "c": "fail"}, 1}, {map[string]string{"c": "die"}, 5}, {map[string]string{"c": "hang"}, 4},
+		{map[string]string{"c": "lose"}, 7}, {map[string]string{"a": "die", "e": "die"}, 8}, {map[string]string{"e": "hang"}, 3},
+		{map[string]string{"a": "die", "b": "die", "c": "die", "d": "die", "e": "die"}, 7},
+		{map[string]string{"a": "hang", "b": "hang", "c": "hang", "d": "hang", "e": "hang"}, 6},
+	} {
+		m, boots := guestOf(c.fates, order...)
+		var got []string
+		m.each = func(r *Result) {
+			if r.Passed {
+				got = append(got, r.Test.Guest)
+			}
+		}
+		ok(t, m.usertests(tests))
+		slices.Reverse(got)
+		want := slices.DeleteFunc(slices.Clone(order), func(name string) bool { return c.fates[name] != "" })
+		if !slices.Equal(got, want) || *boots > c.boots {
+			t.Errorf("%v: passed %q, want %q, in %d boots", c.fates, got, want, *boots)
+		}
+	}
+}
+
+// TestUsertestsWithoutKernel: a kernel that runs no program at all is booted twice
+// and not once for each test; a machine that cannot be had is no verdict.
+func TestUsertestsWithoutKernel(t *testing.T) {
+	tests := []*lab.Test{{Guest: "a"}, {Guest: "b"}, {Guest: "c"}}
+	m, boots := guestOf(nil)
+	results := 0
+	m.each = func(r *Result) {
+		if results++; r.Passed || r.Seen != "panic: lab x, task 1: do it" {
+			t.Errorf("%+v", r)
+		}
+	}
+	m.run = func(string, []string) *booted {
+		*boots++
+		return &booted{end: errors.New("panic: lab x, task 1: do it")}
+	}
+	ok(t, m.usertests(tests))
+	if results != 3 || *boots != 2 {
+		t.Errorf("%d results, %d boots", results, *boots)
+	}
+	m.run = func(string, []string) *booted { return &booted{infra: errors.New("no machine")} }
+	if err := m.usertests(tests); err == nil || results != 3 {
+		t.Errorf("%d results, %v", results, err)
 	}
 }
 

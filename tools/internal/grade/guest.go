@@ -2,6 +2,7 @@ package grade
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,9 +24,10 @@ import (
 // A machine boots the tree that is graded.
 type machine struct {
 	*grading
-	qemu string
-	sys  *system.System
-	up   func() bool // whether the kernel boots and runs a program that does nothing
+	qemu   string
+	sys    *system.System
+	run    func(append string, program []string) *booted
+	listed func() []string // the guest's tests in their order; nil if the kernel runs no program at all
 }
 
 // guests runs the tests that need QEMU.
@@ -39,7 +41,8 @@ func (g *grading) guests(ctx context.Context, tests []*lab.Test) error {
 		return err
 	}
 	m := &machine{grading: g, qemu: path, sys: sys}
-	m.up = sync.OnceValue(func() bool { return m.boot(ctx, "", []string{"true"}).end == nil })
+	m.run = func(append string, program []string) *booted { return m.boot(ctx, append, program) }
+	m.listed = sync.OnceValue(m.list)
 	for len(tests) > 0 {
 		t := tests[0]
 		if t.Boot != "" {
@@ -53,7 +56,7 @@ func (g *grading) guests(ctx context.Context, tests []*lab.Test) error {
 		for n < len(tests) && tests[n].Boot == "" && tests[n].Append == t.Append {
 			n++
 		}
-		if err := m.usertests(ctx, tests[:n]); err != nil {
+		if err := m.usertests(tests[:n]); err != nil {
 			return err
 		}
 		tests = tests[n:]
@@ -64,40 +67,39 @@ func (g *grading) guests(ctx context.Context, tests []*lab.Test) error {
 // usertests runs tests of the program usertests, all with the same kernel
 // parameters: as many in one boot as the kernel survives.
 //
-//	the boot                                   what follows
-//	ended well                                 tests it said nothing about have failed
-//	ended badly, and nothing ever boots        all tests have failed
-//	ended badly, with one test asked for       that test has failed
-//	ended badly, with several                  the first one left is run by itself
+//	the boot                              what follows
+//	ended well                            tests it said nothing about have failed
+//	ended badly, and none ever ends well  all tests have failed
+//	hung                                  the first test it said nothing about has failed
+//	died, with one test asked for         that test has failed
+//	died, with several                    the first test it said nothing about runs by itself
 //
-// WHY by itself, where the first one left must be the culprit: what a kernel
-// says before it dies may never arrive.
-func (m *machine) usertests(ctx context.Context, tests []*lab.Test) error {
+// WHY by itself, where it must be the culprit: what a kernel says just before it
+// dies may never arrive.
+func (m *machine) usertests(tests []*lab.Test) error {
 	results := map[*lab.Test]*Result{}
-	for size := len(tests); len(results) < len(tests); {
-		var batch []*lab.Test
-		args := []string{"usertests"}
-		for _, t := range tests {
-			if results[t] == nil && len(batch) < size {
-				batch, args = append(batch, t), append(args, t.Guest)
-			}
-		}
-		b := m.boot(ctx, batch[0].Append, args)
+	left, size := slices.Clone(tests), len(tests)
+	for len(left) > 0 {
+		batch := left[:min(size, len(left))]
+		b := m.run(batch[0].Append, programOf(batch))
 		if b.infra != nil {
 			return b.infra
 		}
 		b.verdicts(batch, results)
+		size = 1
 		switch {
 		case b.end == nil:
 			b.fail(batch, results, "the test gave no verdict")
-			size *= 2
-		case !m.up():
-			b.fail(tests, results, b.end.Error())
-		case len(batch) == 1:
-			b.fail(batch, results, b.end.Error())
+			size = len(tests)
+		case m.listed() == nil:
+			b.fail(left, results, b.end.Error())
 		default:
-			size = 1
+			m.sort(left) // and with it the batch, which is its beginning
+			if first := unjudged(batch, results); len(first) > 0 && (b.hung || len(batch) == 1) {
+				b.fail(first[:1], results, b.end.Error())
+			}
 		}
+		left = unjudged(left, results)
 	}
 	for _, t := range tests {
 		m.each(results[t])
@@ -105,11 +107,41 @@ func (m *machine) usertests(ctx context.Context, tests []*lab.Test) error {
 	return nil
 }
 
+func programOf(tests []*lab.Test) []string {
+	args := []string{"usertests"}
+	for _, t := range tests {
+		args = append(args, t.Guest)
+	}
+	return args
+}
+
+// list asks the guest for its tests.
+func (m *machine) list() []string {
+	b := m.run("", []string{"usertests", "-l"})
+	if b.end != nil {
+		return nil
+	}
+	return strings.Fields(b.stdout.String())
+}
+
+// sort sorts tests as the guest runs them.
+func (m *machine) sort(tests []*lab.Test) {
+	slices.SortStableFunc(tests, func(a, b *lab.Test) int {
+		return cmp.Compare(slices.Index(m.listed(), a.Guest), slices.Index(m.listed(), b.Guest))
+	})
+}
+
+// unjudged returns the tests without a result.
+func unjudged(tests []*lab.Test, results map[*lab.Test]*Result) []*lab.Test {
+	return slices.DeleteFunc(slices.Clone(tests), func(t *lab.Test) bool { return results[t] != nil })
+}
+
 // booted is what came of a boot.
 type booted struct {
 	stdout, stderr, log bytes.Buffer
 	events              []trace.Event
 	end                 error // how it ended, if not well
+	hung                bool  // it did not end, so that all that it said has come
 	infra               error // why there was no boot worth the name
 	took                time.Duration
 }
@@ -138,9 +170,9 @@ func (m *machine) boot(ctx context.Context, append string, program []string) *bo
 	case r.End == qemu.Failed:
 		b.infra = errors.New(r.Why)
 	case r.End == qemu.Stopped:
-		b.end = errNoEnd
+		b.end, b.hung = errNoEnd, true
 	case r.End != qemu.Finished:
-		b.end = errors.New(b.why(r.Why))
+		b.end, b.hung = errors.New(b.why(r.Why)), r.End == qemu.Hung
 	}
 	return b
 }
