@@ -34,7 +34,7 @@ func gdbChecks(s *suite) ([]Check, error) {
 	}
 	return append(checks,
 		Check{Name: "gdb/editor", run: func(ctx context.Context) outcome { return verdictOf(s.playEditor(ctx)) }},
-		Check{Name: "lldb/session", Long: true, run: func(ctx context.Context) outcome { return verdictOf(s.playLLDB(ctx)) }},
+		Check{Name: "gdb/lldb", Long: true, run: func(ctx context.Context) outcome { return verdictOf(s.playLLDB(ctx)) }},
 	), nil
 }
 
