@@ -16,6 +16,7 @@ def start(files):
     if version < OLDEST:
         print("This is GDB %s; the commands for processes (kps, kvm, ...) need GDB %d or newer: install one "
               "(Debian 12, Ubuntu 22.04 and Homebrew have it) and start it with `yolk gdb`." % (gdb.VERSION, OLDEST[0]))
+        gdb.execute('add-symbol-file "%s"' % files[0][1], to_string=True)
         return
     # WHY without the printers of Go's own helpers, of which `info goroutines` is the
     # part to have: they fail, with noise, on the arguments that the compiler has
