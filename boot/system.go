@@ -165,7 +165,7 @@ func (s *system) listen(port *uart.UART, line uint, input func([]byte)) {
 	amd64.Out8(port.Base+uart.FCR, 0xc1) // FIFOs on, trigger at 14
 	port.EnableInterrupt(make(chan bool))
 	go func() {
-		buf := make([]byte, 0, 256)
+		buf := make([]byte, 0, 255) // what a TAKEN frame can count
 		for {
 			goos.WaitInterrupt(line)
 			for {
@@ -176,6 +176,9 @@ func (s *system) listen(port *uart.UART, line uint, input func([]byte)) {
 				if len(buf) == cap(buf) || !ok && len(buf) > 0 {
 					s.kernel.Lock()
 					input(buf)
+					if s.params.Taken {
+						s.wire.Send(dev.FrameTaken, []byte{byte(port.Index), byte(len(buf))})
+					}
 					s.kernel.Unlock()
 					buf = buf[:0]
 				}

@@ -18,6 +18,10 @@ import (
 // TestMain makes the test binary stand in for QEMU: started with -fake NAME it
 // plays the guest of that name and speaks the guest's half of PROTOCOL.md.
 func TestMain(m *testing.M) {
+	if slices.Contains(os.Args, "--version") {
+		fmt.Println("QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7)\nCopyright (c) 2003-2022")
+		os.Exit(0)
+	}
 	if i := slices.Index(os.Args, "-fake"); i >= 0 {
 		g := openGuest(os.Args)
 		guests[os.Args[i+1]](g)
@@ -47,6 +51,12 @@ func openGuest(args []string) *guest {
 }
 
 func openChardev(opts []string) io.ReadWriter {
+	switch opts[0] {
+	case "null":
+		return discard{}
+	case "pipe":
+		return openPipe(opts)
+	}
 	if port := value(opts, "port"); port != "" {
 		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
 		must(err)
@@ -165,6 +175,9 @@ var guests = map[string]func(*guest){
 	"silence":   (*guest).playSilence,
 	"terminal":  (*guest).playTerminal,
 	"resize":    (*guest).playResize,
+	"records":   (*guest).playRecords,
+	"stuck":     (*guest).playStuck,
+	"torrent":   func(g *guest) { g.ready(); g.flood(8 * outputCredit); g.finish(0) },
 	"both":      func(g *guest) { g.ready(); g.say(); g.finish(0) },
 	"babble":    func(g *guest) { g.ready(); g.babble() },
 }

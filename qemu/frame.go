@@ -16,6 +16,7 @@ const (
 	frameAsk    = 0x03 // CREDIT for standard input
 	frameExit   = 0x04
 	frameReady  = 0x05
+	frameTaken  = 0x06
 
 	frameStdin   = 0x10
 	frameEOF     = 0x11
@@ -42,6 +43,7 @@ var payloadSize = map[byte][2]int{
 	frameAsk:    {4, 4},
 	frameExit:   {4, 4},
 	frameReady:  {0, 0},
+	frameTaken:  {2, 2},
 }
 
 // readFrame reads one frame of the guest's.  io.EOF means that the channel

@@ -69,9 +69,19 @@ type Config struct {
 	Kernel  string   // path of the PVH image
 	Initrd  string   // path of the initrd; "" for none
 	Params  Params   // the kernel's command line
+	Line    string   // the same as text, which counts where it is not empty
 	ICount  bool     // count instructions: two runs repeat exactly
+	RR      *RR      // record the run, or replay it; implies ICount
 	GDB     int      // port for a debugger on 127.0.0.1; the machine waits for it; 0 is none
 	Extra   []string // further arguments for QEMU, verbatim
+}
+
+// CommandLine is the kernel's command line.
+func (c *Config) CommandLine() (string, error) {
+	if c.Line != "" {
+		return c.Line, nil
+	}
+	return c.Params.CommandLine()
 }
 
 // args builds QEMU's argument list for the devices whose host ends are links.
@@ -80,7 +90,7 @@ func (c *Config) args(links *links) ([]string, error) {
 	if !ok {
 		return nil, fmt.Errorf("no machine %q (there are %s)", c.Machine, machineNames())
 	}
-	cmdline, err := c.Params.CommandLine()
+	cmdline, err := c.CommandLine()
 	if err != nil {
 		return nil, err
 	}
@@ -96,8 +106,13 @@ func (c *Config) args(links *links) ([]string, error) {
 	if c.Initrd != "" {
 		a = append(a, "-initrd", c.Initrd)
 	}
-	if c.ICount {
-		a = append(a, "-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2026-01-01,clock=vm")
+	if c.RR != nil {
+		a = append(a, c.RR.args()...)
+	} else if c.ICount {
+		a = append(a, "-icount", "shift=0,sleep=off")
+	}
+	if c.RR != nil || c.ICount {
+		a = append(a, "-seed", "1", "-rtc", "base=2026-01-01,clock=vm")
 	}
 	if c.GDB != 0 {
 		a = append(a, "-gdb", "tcp:127.0.0.1:"+strconv.Itoa(c.GDB), "-S")

@@ -25,6 +25,7 @@ type Params struct {
 	Size     Size        // of the terminal; zero leaves the guest's default
 	Term     string      // TERM; "" leaves the guest's default
 	Trace    trace.Class // classes to trace; 0 is none
+	Taken    bool        // the kernel says how many bytes it has taken from the UARTs
 	Append   string      // further parameters, verbatim; they override the above
 	Program  []string    // program and arguments; none starts a shell
 	ArgsFile bool        // the arguments stand in ArgsFile of the initrd instead
@@ -48,6 +49,9 @@ func (p *Params) CommandLine() (string, error) {
 	}
 	if p.Trace != 0 {
 		words = append(words, fmt.Sprintf("trace=%#x", uint32(p.Trace)))
+	}
+	if p.Taken {
+		words = append(words, "taken=1")
 	}
 	if p.ArgsFile {
 		words = append(words, "args="+ArgsFile)

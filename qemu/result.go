@@ -16,6 +16,7 @@ const (
 	Panicked              // the kernel panicked, or broke the protocol
 	Hung                  // the kernel's heartbeat has stopped, or the guest was silent for longer than it may be
 	Failed                // QEMU itself failed
+	Replayed              // a replay has come to its log's end; how the machine ended is the recording's to say
 )
 
 // The exit statuses of yolk that are not the program's own.
@@ -52,7 +53,7 @@ func (r Result) ExitCode() int {
 			return exitSignal + int(sig)
 		}
 		return int(r.Status >> 8 & 0xff)
-	case Stopped:
+	case Stopped, Replayed:
 		return 0
 	case BootFailed:
 		return ExitBootFailed
@@ -73,6 +74,7 @@ type outcome struct {
 	qemuSays  string        // the last line on QEMU's stderr
 	heartless time.Duration // how long the heart may stand still
 	silent    time.Duration // how long the guest may be silent
+	replay    bool          // QEMU replayed a recorded run
 }
 
 // judge turns an outcome into a result.
@@ -86,6 +88,7 @@ type outcome struct {
 //	                 33                      no      Panicked
 //	                 35                              Panicked
 //	                 37                              BootFailed
+//	                 0, replay                       Replayed
 //	                 0               no              BootFailed
 //	                 0               yes             Panicked
 //	                 other                           Failed
@@ -111,6 +114,9 @@ func (o *outcome) judge() Result {
 	case qemuBootFail:
 		return Result{End: BootFailed, Why: "the kernel could not boot"}
 	case qemuReset:
+		if o.replay {
+			return Result{End: Replayed}
+		}
 		if !o.ready {
 			return Result{End: BootFailed, Why: "the machine reset itself during boot (triple fault)"}
 		}

@@ -51,7 +51,7 @@ var (
 // A reader of streams that is blocked in Read is left behind, since nothing
 // can end it; it takes nothing more from the machine.
 func Run(ctx context.Context, qemu string, cfg *Config, streams *IO) Result {
-	return run(ctx, qemu, cfg, streams, hostLink)
+	return run(ctx, qemu, cfg, streams, cfg.makeLink())
 }
 
 func run(ctx context.Context, qemu string, cfg *Config, streams *IO, make makeLink) Result {
@@ -64,7 +64,7 @@ func run(ctx context.Context, qemu string, cfg *Config, streams *IO, make makeLi
 	if err != nil {
 		return Result{End: Failed, Why: err.Error()}
 	}
-	s := newSession(streams, links)
+	s := newSession(streams, links, cfg.RR)
 	if cfg.GDB != 0 {
 		s.heart.patience, s.voice.patience = 0, 0
 	}
@@ -85,6 +85,7 @@ func run(ctx context.Context, qemu string, cfg *Config, streams *IO, make makeLi
 type session struct {
 	*IO
 	links    *links
+	rr       *RR           // nil if the run is neither recorded nor a replay
 	log      *lockedWriter // the kernel and QEMU both write to it
 	qemuSays *lastLine
 
@@ -104,12 +105,13 @@ type session struct {
 	events *traceQueue
 	traced chan struct{}          // closed when the trace has been delivered
 	took   atomic.Bool            // a reader of the trace or of the output has taken some since drain last looked
+	uart   [2]paced               // COM1 and COM2
 	exit   atomic.Pointer[uint32] // the EXIT frame's wait status
 }
 
-func newSession(streams *IO, links *links) *session {
+func newSession(streams *IO, links *links, rr *RR) *session {
 	s := &session{
-		IO: streams, links: links,
+		IO: streams, links: links, rr: rr,
 		log:  &lockedWriter{w: orDiscard(streams.Log)},
 		stop: make(chan error, 1),
 		up:   make(chan struct{}),
@@ -122,8 +124,10 @@ func newSession(streams *IO, links *links) *session {
 		s.heart.patience = DefaultPatience
 	}
 	s.input.cond.L = &s.input.mu
+	s.uart[0].init(links.com1, rr)
+	s.uart[1].init(links.com2, rr)
 	for i := range s.output {
-		s.output[i] = newOutStream()
+		s.output[i] = newOutStream(rr.replays())
 	}
 	return s
 }
@@ -146,10 +150,12 @@ func (s *session) attend(ctx context.Context, cmd *exec.Cmd) Result {
 	go func() {
 		defer close(finished)
 		reason = s.watch(ctx, done)
-		cmd.Process.Kill()
+		s.endQEMU(cmd, done)
 	}()
 	waitErr := cmd.Wait()
 	close(done)
+	s.uart[0].close()
+	s.uart[1].close()
 	s.links.closeListeners()
 	<-finished
 	<-served
@@ -159,6 +165,7 @@ func (s *session) attend(ctx context.Context, cmd *exec.Cmd) Result {
 	o := outcome{
 		stopped: reason, code: exitCode(cmd, waitErr), ready: s.ready.Load(), exit: s.exit.Load(),
 		qemuSays: s.qemuSays.String(), heartless: s.heart.patience, silent: s.voice.patience,
+		replay: s.rr.replays(),
 	}
 	return o.judge()
 }
@@ -173,7 +180,7 @@ func (s *session) serve(done <-chan struct{}, readers, writers *sync.WaitGroup) 
 	for i, w := range []io.Writer{s.Stdout, s.Stderr} {
 		writers.Go(func() { s.writeStream(byte(i+1), orDiscard(w)) })
 	}
-	go s.feedConsole(done, l.com1.host)
+	go s.feedConsole(done, &s.uart[0])
 	go s.feedStdin()
 	go s.feedSizes(done)
 }
@@ -386,9 +393,13 @@ func (s *session) frame(kind byte, payload []byte) error {
 		}
 		close(s.up)
 	case frameStdout, frameStderr:
+		s.stuck.Add(1) // a replay waits for the host
+		defer s.stuck.Add(-1)
 		return s.output[kind-frameStdout].put(payload)
 	case frameAsk:
 		s.input.add(int64(binary.LittleEndian.Uint32(payload)))
+	case frameTaken:
+		return s.taken(payload[0], payload[1])
 	case frameExit:
 		status := binary.LittleEndian.Uint32(payload)
 		s.exit.Store(&status)
@@ -402,7 +413,7 @@ func (s *session) sendFrame(kind byte, payload ...byte) {
 	s.send.Lock()
 	defer s.send.Unlock()
 	s.send.buf = appendFrame(s.send.buf[:0], kind, payload...)
-	s.links.com2.host.Write(s.send.buf)
+	s.uart[1].Write(s.send.buf)
 }
 
 // writeStream delivers an output stream and gives back its credit.

@@ -151,7 +151,7 @@ func TestByteExact(t *testing.T) {
 // TestCreditHolds: bytes beyond the credit are the kernel's fault, also when
 // the host has taken all before but has not yet given credit back.
 func TestCreditHolds(t *testing.T) {
-	o := newOutStream()
+	o := newOutStream(false)
 	if err := o.put(make([]byte, outputCredit)); err != nil {
 		t.Fatal(err)
 	}

@@ -52,18 +52,23 @@ type outStream struct {
 	credit int    // bytes that the guest may still send; guarded by mu
 	closed bool   // no more will come; guarded by mu
 	broken bool   // nobody reads; guarded by mu
+	replay bool   // the guest goes by credit that was recorded
 }
 
-func newOutStream() *outStream {
-	o := &outStream{credit: outputCredit}
+func newOutStream(replay bool) *outStream {
+	o := &outStream{credit: outputCredit, replay: replay}
 	o.cond.L = &o.mu
 	return o
 }
 
-// put takes bytes from the guest.  It fails if the guest had no credit for them.
+// put takes bytes from the guest.  It fails if the guest had no credit for them;
+// in a replay, whose guest does not know how fast this host is, it waits.
 func (o *outStream) put(b []byte) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	for o.replay && len(b) > o.credit && !o.broken {
+		o.cond.Wait()
+	}
 	if o.broken {
 		return nil
 	}
@@ -94,6 +99,7 @@ func (o *outStream) grant(n int) {
 	o.mu.Lock()
 	o.credit += n
 	o.mu.Unlock()
+	o.cond.Signal()
 }
 
 // discard drops all that is there and all that is still to come.
@@ -101,6 +107,7 @@ func (o *outStream) discard() {
 	o.mu.Lock()
 	o.broken, o.buf = true, nil
 	o.mu.Unlock()
+	o.cond.Signal()
 }
 
 func (o *outStream) close() {

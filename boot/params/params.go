@@ -22,6 +22,7 @@ type Params struct {
 	Args        []string    // PROGRAM and ARGS; none: an interactive shell
 	Crash       string      // a fault to raise on purpose, to see the report
 	Tick        int         // timer period in microseconds
+	Taken       bool        // tell the host how many bytes have been taken from the UARTs
 
 	// Complaints are sentences about words that were not understood.
 	Complaints []string
@@ -74,6 +75,11 @@ func (p *Params) set(word string) {
 		p.ArgsFile = p.decode(val)
 	case "crash":
 		p.Crash = val
+	case "taken":
+		p.Taken = val == "1"
+		if !p.Taken {
+			p.complain("%s: taken is 1 or absent", word)
+		}
 	case "fork":
 		p.EagerFork = val == "eager"
 		if val != "eager" && val != "cow" {

@@ -17,10 +17,10 @@ func TestParseEmptyGivesTheDefaults(t *testing.T) {
 }
 
 func TestParseEveryKey(t *testing.T) {
-	got := Parse("tty=5 winsize=50x132 term=xterm%2D256color trace=0x3 fork=eager faultaround=16 tick=50 args=/a%20b crash=nil -- sh -c echo%20%25 % tty=0")
+	got := Parse("tty=5 winsize=50x132 term=xterm%2D256color trace=0x3 fork=eager faultaround=16 tick=50 args=/a%20b crash=nil taken=1 -- sh -c echo%20%25 % tty=0")
 	want := Params{
 		TTY: 5, Rows: 50, Cols: 132, Term: "xterm-256color", Trace: trace.ClassProcess | trace.ClassFault,
-		EagerFork: true, FaultAround: 16, Tick: 50, ArgsFile: "/a b", Crash: "nil",
+		EagerFork: true, FaultAround: 16, Tick: 50, ArgsFile: "/a b", Crash: "nil", Taken: true,
 		Args: []string{"sh", "-c", "echo %", "", "tty=0"},
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -41,6 +41,7 @@ func TestParseKeepsDefaultsAndComplains(t *testing.T) {
 		{"winsize=0x80", "not a number"},
 		{"faultaround=0", "not a number"},
 		{"fork=lazy", "cow or eager"},
+		{"taken=0", "1 or absent"},
 		{"colour=red", "unknown"},
 		{"-- %4", "cut-off"},
 		{"-- %zz", "not hexadecimal"},
@@ -49,7 +50,7 @@ func TestParseKeepsDefaultsAndComplains(t *testing.T) {
 		if len(got.Complaints) != 1 || !strings.Contains(got.Complaints[0], tc.complaint) {
 			t.Errorf("%q: complaints %q, want one with %q", tc.line, got.Complaints, tc.complaint)
 		}
-		if got.TTY != 7 || got.FaultAround != 1 || got.EagerFork {
+		if got.TTY != 7 || got.FaultAround != 1 || got.EagerFork || got.Taken {
 			t.Errorf("%q: a default was lost: %+v", tc.line, got)
 		}
 	}

@@ -8,6 +8,7 @@ const (
 	frameCredit = 0x03
 	FrameExit   = 0x04
 	FrameReady  = 0x05
+	FrameTaken  = 0x06
 
 	hostStdin   = 0x10
 	hostEOF     = 0x11

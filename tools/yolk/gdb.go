@@ -32,24 +32,30 @@ const keptForGDB = trace.ClassProcess | trace.ClassFault | trace.ClassSignal
 // initFile is where yolk debug writes what yolk gdb reads.
 func initFile(root string) string { return filepath.Join(root, ".gdbinit") }
 
-// announceGDB writes .gdbinit and says how to attach; inside tmux it attaches.
+// announceGDB tells GDB and the user of a machine that waits.
 func (f *runFlags) announceGDB(s *system.System, cfg *qemu.Config) error {
 	t, err := s.DebugTarget(cfg.GDB, f.adds)
 	if err != nil {
 		return err
 	}
-	setup := filepath.Join(s.Root, filepath.FromSlash(gdb.SetupFile))
+	return f.announce(t, gdb.Init(t))
+}
+
+// announce writes the script to .gdbinit and says how to attach; inside tmux it
+// attaches.
+func (f *runFlags) announce(t gdb.Target, script string) error {
+	setup := filepath.Join(t.Root, filepath.FromSlash(gdb.SetupFile))
 	if err := os.WriteFile(setup, []byte(gdb.Setup(t)), 0o666); err != nil {
 		return err
 	}
-	if err := os.WriteFile(initFile(s.Root), []byte(gdb.Init(t)), 0o666); err != nil {
+	if err := os.WriteFile(initFile(t.Root), []byte(script), 0o666); err != nil {
 		return err
 	}
 	where := fmt.Sprintf("in another terminal:\n\n    make gdb        (or: %s gdb)\n", os.Args[0])
 	if f.gdb.attach && openPane() {
 		where = "it begins in the other pane"
 	}
-	fmt.Fprintf(os.Stderr, "%s; %s\n", announcement(cfg.GDB), where)
+	fmt.Fprintf(os.Stderr, "%s; %s\n", announcement(t.Port), where)
 	return nil
 }
 

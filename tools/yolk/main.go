@@ -31,6 +31,7 @@ func commands() []command {
 		{"gdb", "[GDB'S ARGS…]", "attach GDB to it, in another terminal", gdbCommand},
 		{"trace", "[-format F] [-pid N] [-events CLASSES] FILE", "show what yolk run -trace has written", traceCommand},
 		{"strace", "[-f] [-o FILE] [FLAGS] -- PROGRAM ARGS…", "run PROGRAM and print its system calls", straceCommand},
+		{"replay", "FILE [-gdb [PORT]] [-trace OUT]", "repeat what run -record FILE recorded, also under GDB", replayCommand},
 		{"test", "[-run REGEXP] [-all] [-list] [-update]", "prove the mechanisms", testCommand},
 		{"bench", "[-machine NAME]", "count instructions per operation", benchCommand},
 		{"lab", "[list | start NAME DIR]", "list the labs, or cut the starter tree of one", labCommand},

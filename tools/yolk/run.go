@@ -22,6 +22,7 @@ type runFlags struct {
 	machine, cpu, append, trace string
 	events                      eventsFlag
 	view                        viewFlags
+	record                      string
 	memory                      int
 	icount                      bool
 	gdb                         gdbFlag
@@ -45,6 +46,7 @@ func parseRun(name string, args []string) (*runFlags, error) {
 	set.Var(&f.events, "trace-events", "the `classes` of events to trace, with commas between: "+tracefile.ClassNames())
 	set.BoolVar(&f.view.on, "view", false, "serve the picture of the running machine to a browser on this host")
 	set.StringVar(&f.view.addr, "view-addr", "", "serve it at this `address`; without it, at a free port")
+	set.StringVar(&f.record, "record", "", "record the run into `file`, for yolk replay")
 	set.Var(&f.gdb, "gdb", "wait for GDB on this `port` (a free one if none is given)")
 	set.Var(&f.qemu, "qemu", "a further `argument` for QEMU; may be repeated")
 	if name == "strace" {
@@ -138,6 +140,9 @@ func boot(name, root string, args []string, debug bool) int {
 		return complain(fmt.Errorf("there is no machine %q", f.machine))
 	}
 	f.gdb.on, f.gdb.attach = f.gdb.on || debug, debug
+	if err := f.checkRecord(); err != nil {
+		return complain(err)
+	}
 	qemuPath, s, err := prepare(root)
 	if err != nil {
 		return complain(err)
@@ -162,6 +167,10 @@ func (f *runFlags) start(qemuPath string, s *system.System) int {
 	if err != nil {
 		return complain(err)
 	}
+	rec, err := f.startRecording(qemuPath, cfg)
+	if err != nil {
+		return complain(err)
+	}
 	surviveBrokenPipe()
 	ctx, caught, stopSignals := onSignals()
 	defer stopSignals()
@@ -175,8 +184,14 @@ func (f *runFlags) start(qemuPath string, s *system.System) int {
 	result := qemu.Run(ctx, qemuPath, cfg, streams)
 	term.restore()
 	endReaders(ctx)
+	return rec.finish(cfg, result, f.exitCode(result, caught()))
+}
+
+// exitCode is yolk's exit status for the result; signal is the one that has
+// ended yolk, or 0.
+func (f *runFlags) exitCode(result qemu.Result, signal int) int {
 	if result.End == qemu.Stopped {
-		return f.stopped(caught())
+		return f.stopped(signal)
 	}
 	if result.Why != "" {
 		fmt.Fprintln(os.Stderr, "yolk: "+result.Why)

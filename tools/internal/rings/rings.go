@@ -90,6 +90,7 @@ func groups() []group {
 		{"terminal", 1, terminalChecks},
 		{"trace", 1, traceChecks},
 		{"gdb", 1, gdbChecks},
+		{"replay", 1, replayChecks},
 		{"linux", 1, linuxChecks},
 		{"bench", 1, benchChecks},
 		{"picture", 1, pictureChecks},
