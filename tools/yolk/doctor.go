@@ -35,10 +35,22 @@ func doctorCommand(root string, args []string) int {
 	} else {
 		fmt.Printf("cc       not here: the tests run without the race detector\n")
 	}
+	doctorPicture()
 	if !healthy {
 		return 1
 	}
 	return 0
+}
+
+// doctorPicture looks for what the picture's long tests need, which few will miss.
+func doctorPicture() {
+	for _, t := range []*hosttools.Tool{&hosttools.Chromium, &hosttools.Node, &hosttools.NPM} {
+		if path, v, err := t.Find(); err == nil {
+			fmt.Printf("%-8s ok: %s, version %s (only the picture's long tests need it)\n", t.Name, path, v)
+		} else {
+			fmt.Printf("%v (only the picture's long tests need it)\n", err)
+		}
+	}
 }
 
 // doctorGo looks at the Go toolchain.

@@ -20,6 +20,7 @@ import (
 	"strings"
 
 	"yolk/kernel/trace"
+	"yolk/tools/internal/strace"
 	"yolk/tools/internal/tracefile"
 )
 
@@ -34,10 +35,29 @@ const (
 
 // about is what the page must know besides the events.
 type about struct {
-	Title     string   `json:"title"`
-	Kinds     []string `json:"kinds"`     // by number
-	Decisions []string `json:"decisions"` // by number
-	Live      string   `json:"live,omitempty"`
+	Title string `json:"title"`
+	Live  string `json:"live,omitempty"`
+
+	// Names by number.
+	Kinds     []string `json:"kinds"`
+	Decisions []string `json:"decisions"`
+	Calls     []string `json:"calls"`
+	Errors    []string `json:"errors"`
+	Signals   []string `json:"signals"`
+}
+
+// describe gathers it.
+func describe(title, live string) about {
+	return about{
+		Title: title, Live: live,
+		Kinds:     names(256, func(i uint32) string { return trace.Kind(i).String() }, "unknown"),
+		Decisions: names(256, func(i uint32) string { return trace.Decision(i).String() }, "unknown"),
+		Calls: names(512, func(i uint32) string {
+			return strace.New(&tracefile.Record{Event: trace.Event{VA: uint64(i)}}).Name()
+		}, "syscall_"),
+		Errors:  names(200, strace.ErrnoName, "errno "),
+		Signals: names(65, strace.SignalName, "signal "),
+	}
 }
 
 // Write writes the page that shows the events.  An error that events yields
@@ -85,9 +105,7 @@ func begin(w io.Writer, title, live string) (rest string, err error) {
 	if !ok || !found {
 		panic("picture: page.html has no place for the title or the trace")
 	}
-	a := about{Title: title, Kinds: names(func(i byte) string { return trace.Kind(i).String() }), Live: live}
-	a.Decisions = names(func(i byte) string { return trace.Decision(i).String() })
-	b, err := json.Marshal(a) // writes < as \u003c, so it cannot end the script element
+	b, err := json.Marshal(describe(title, live)) // writes < as \u003c, so it cannot end the script element
 	if err != nil {
 		return "", err
 	}
@@ -96,12 +114,13 @@ func begin(w io.Writer, title, live string) (rest string, err error) {
 	return rest, err
 }
 
-// names lists the names of the numbers from 0 on, "" for those that have none.
-func names(name func(byte) string) []string {
+// names lists the names of the numbers from 0 to n-1; "" stands for one whose name
+// begins with none, for it has none.
+func names(n uint32, name func(uint32) string, none string) []string {
 	var list []string
-	for i := range 256 {
-		if s := name(byte(i)); s != "unknown" {
-			list = append(list, make([]string, i+1-len(list))...)
+	for i := range n {
+		if s := name(i); !strings.HasPrefix(s, none) {
+			list = append(list, make([]string, int(i)+1-len(list))...)
 			list[i] = s
 		}
 	}

@@ -109,7 +109,8 @@ func TestAbout(t *testing.T) {
 	if err := json.Unmarshal([]byte(element(t, page, "about")), &a); err != nil {
 		t.Fatal(err)
 	}
-	if a.Title != `</script><b>"title"` || a.Kinds[trace.Fork] != "fork" || a.Kinds[trace.None] != "" || a.Decisions[trace.COWReuse] != "cow-reuse" {
+	if a.Title != `</script><b>"title"` || a.Kinds[trace.Fork] != "fork" || a.Kinds[trace.None] != "" || a.Decisions[trace.COWReuse] != "cow-reuse" ||
+		a.Calls[57] != "fork" || a.Errors[2] != "ENOENT" || a.Signals[11] != "SIGSEGV" {
 		t.Errorf("%+v", a)
 	}
 	if !strings.Contains(page, "<title>&lt;/script&gt;&lt;b&gt;&#34;title&#34;</title>") {

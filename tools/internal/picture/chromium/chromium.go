@@ -384,3 +384,25 @@ func (p *Page) Screenshot() ([]byte, error) {
 	err := p.call("Page.captureScreenshot", obj{"format": "png", "optimizeForSpeed": false}, &r)
 	return r.Data, err
 }
+
+// Busy is the processor time that the page's main thread has used so far.
+func (p *Page) Busy() (time.Duration, error) {
+	if err := p.call("Performance.enable", obj{"timeDomain": "threadTicks"}, nil); err != nil {
+		return 0, err
+	}
+	var r struct {
+		Metrics []struct {
+			Name  string
+			Value float64
+		}
+	}
+	if err := p.call("Performance.getMetrics", nil, &r); err != nil {
+		return 0, err
+	}
+	for _, m := range r.Metrics {
+		if m.Name == "TaskDuration" {
+			return time.Duration(m.Value * float64(time.Second)), nil
+		}
+	}
+	return 0, errors.New("chromium does not tell how busy a page is")
+}

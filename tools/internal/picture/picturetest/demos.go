@@ -32,7 +32,7 @@ func cowdemo(s *session) {
 		} else if m[8] == "1" {
 			s.wantReuse(pid, va, pfn)
 		}
-		s.go_("frame " + pfn)
+		s.goTo("frame " + pfn)
 		s.want("#page-va", "^"+va+"$")
 		s.want("#page-mapped", "^"+refs+" ")
 		s.want("#mappers", `PID `+pid+`\b`)
@@ -133,7 +133,7 @@ func vforkdemo(s *session) {
 	s.wantCount(both+".borrowed", 1)
 	s.wantCount(fmt.Sprintf(`.card [data-pid="%d"]`, child), 1)
 	s.want(both+" h3", fmt.Sprintf(`PID %d vforkdemo\s*asleep.*PID %d vforkdemo\s*borrows it`, parent, child))
-	s.go_(fmt.Sprintf("frame %#x", lastFrame(d, vfork, parent)))
+	s.goTo(fmt.Sprintf("frame %#x", lastFrame(d, vfork, parent)))
 	s.wantTrue("a borrowed page is painted as such", fmt.Sprintf(`(() => {
 		const cursor = document.querySelector('%s .cursor');
 		const at = [parseFloat(cursor.style.left) + cursor.offsetWidth - 2, parseFloat(cursor.style.top) + cursor.offsetHeight - 2];

@@ -230,8 +230,8 @@ func (s *session) wantTrue(what, expression string) {
 	s.fail("%s: not %s", what, expression)
 }
 
-// go_ goes to an event, a frame or an address, by the dialog for it.
-func (s *session) go_(words string) {
+// goTo goes to an event, a frame or an address, by the dialog for it.
+func (s *session) goTo(words string) {
 	s.press("g")
 	s.do(func() error { return s.page.Type(words) })
 	s.press("Enter")
@@ -240,7 +240,7 @@ func (s *session) go_(words string) {
 
 // at goes to the event with that index.
 func (s *session) at(i int) {
-	s.go_(fmt.Sprintf("#%d", i))
+	s.goTo(fmt.Sprintf("#%d", i))
 	s.want("#where", fmt.Sprintf(`^event %s of `, thousands(i+1)))
 }
 

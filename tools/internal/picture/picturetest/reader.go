@@ -194,7 +194,7 @@ func (s *session) hover() {
 			break
 		}
 	}
-	s.go_("0x100000000")
+	s.goTo("0x100000000")
 	s.want("#page-look", `copy-on-write, shared`)
 	card := ""
 	s.eval(`'.card[data-root="' + document.querySelector('.cursor:not([hidden])').closest('.card').dataset.root + '"]'`, &card)

@@ -87,7 +87,7 @@ export class History {
    * It must not be changed.
    */
   stateAt(i: number): State {
-    i = Math.min(i, this.played - 1);
+    i = Math.max(Math.min(i, this.played - 1), -1);
     const had = this.recent.get(i);
     if (had) {
       this.recent.delete(i); // and to the end again: the last used goes last

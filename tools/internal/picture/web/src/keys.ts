@@ -28,6 +28,7 @@ export function helpDialog(): HTMLDialogElement {
     h("dl", {}, ...help.flatMap(([k, what]) => [h("dt", {}, h("kbd", {}, k)), h("dd", {}, what)])),
     h("h2", {}, "Meaning"),
     h("p", {}, "Everything here is computed from the events of the trace. A cell of a map is a page of 4 KiB, a row of 32 cells is 128 KiB; rows of a region that are never used are left out, so a gap between rows is memory that nobody touched. A notch in a cell's corner is the copy-on-write mark of its entry."),
+    h("p", {}, "On the lines of the processes, ◇ is an exec and × the end; a dashed line is a parent asleep for its vfork child, a dotted one a zombie. A stroke below a line is a page fault, one above it a fault that copied a page."),
     close);
   close.addEventListener("click", () => dialog.close());
   return dialog;

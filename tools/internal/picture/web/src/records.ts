@@ -12,7 +12,9 @@ const magic = 0xe7;
 export interface Names {
   kinds: string[]; // by number; "" where a number has no meaning
   decisions: string[];
-  calls?: Record<string, string>; // system calls by number
+  calls: string[]; // system calls
+  errors: string[];
+  signals: string[];
 }
 
 /**

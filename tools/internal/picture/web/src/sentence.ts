@@ -3,7 +3,7 @@
 import { History, type Fact } from "./history.ts";
 import { levelNames, pageSize, span } from "./paging.ts";
 import { field, hex, hex64, type Event } from "./records.ts";
-import { accessWords, count, errorName, many, protectionWords, signalName, sizeWords, statusWords } from "./words.ts";
+import { accessWords, callName, count, errorName, many, protectionWords, signalName, sizeWords, statusWords } from "./words.ts";
 
 /** A part of a sentence: words, or something that can be pointed at. */
 export type Part = string | { pid: number } | { frame: number } | { va: number };
@@ -30,9 +30,9 @@ const speakers: Record<string, Speaker> = {
   exec: (e, f) => say`${pid(e.pid)} passed exec's point of no return: ${
     f.borrowed ? "the address space that it had borrowed stays with its parent" : e.old ? gone(f, "its old address space") : "it had no address space"
   }. In the new one (root ${frame(e.new)}) ${many(f.present ?? 0, "page is", "pages are")} present: the rest will come when it is touched.`,
-  "exec-fail": (e) => say`Exec failed (${errorName(e.err)}): ${pid(e.pid)} is as it was.`,
-  exit: (e, f) => say`${pid(e.pid)} ${statusWords(e.err)}: ${f.borrowed ? "the borrowed address space stays with its parent" : gone(f, "its address space")}. It is a zombie until its parent asks for the status.`,
-  wait: (e) => say`${pid(e.pid)} collected the status of ${pid(e.aux)}, which ${statusWords(e.err)}: the zombie is gone.`,
+  "exec-fail": (e, _, h) => say`Exec failed (${errorName(h.records.names, e.err)}): ${pid(e.pid)} is as it was.`,
+  exit: (e, f, h) => say`${pid(e.pid)} ${statusWords(h.records.names, e.err)}: ${f.borrowed ? "the borrowed address space stays with its parent" : gone(f, "its address space")}. It is a zombie until its parent asks for the status.`,
+  wait: (e, _, h) => say`${pid(e.pid)} collected the status of ${pid(e.aux)}, which ${statusWords(h.records.names, e.err)}: the zombie is gone.`,
   reparent: (e) => say`The parent of ${pid(e.pid)} has ended: ${pid(e.aux)} is its parent now.`,
   fault: (e, f, h) => (faults[e.decision] ?? faults.none)(e, f, h),
   "table-make": (e) => (e.aux === 4
@@ -43,11 +43,11 @@ const speakers: Record<string, Speaker> = {
     : say`The ${levelNames[e.aux]} in frame ${frame(e.old)} was given back.`),
   "flush-page": (e) => say`The processor was told to forget its translation of ${va(e.va)} (root ${frame(e.old)}).`,
   "flush-space": (e) => say`The processor was told to forget all translations of the address space with root ${frame(e.old)}.`,
-  "signal-send": (e) => say`${pid(e.pid)} sent ${signalName(e.err)} to ${pid(e.aux)}.`,
-  "signal-frame": (e, _, h) => say`${pid(e.pid)} goes on in its handler of ${signalName(e.err)}, at ${h.records.hex(e.index, field.va)}.`,
-  "signal-kill": (e) => say`${signalName(e.err)} ends ${pid(e.pid)}.`,
-  syscall: (e, _, h) => say`${pid(e.pid)} calls ${callName(h, e)}(${h.records.hex(e.index, field.aux)}, …).`,
-  sysreturn: (e, _, h) => say`${pid(e.pid)} got ${result(h, e)} from ${callName(h, e)}.`,
+  "signal-send": (e, _, h) => say`${pid(e.pid)} sent ${signalName(h.records.names, e.err)} to ${pid(e.aux)}.`,
+  "signal-frame": (e, _, h) => say`${pid(e.pid)} goes on in its handler of ${signalName(h.records.names, e.err)}, at ${h.records.hex(e.index, field.va)}.`,
+  "signal-kill": (e, _, h) => say`${signalName(h.records.names, e.err)} ends ${pid(e.pid)}.`,
+  syscall: (e, _, h) => say`${pid(e.pid)} calls ${callName(h.records.names, e.va)}(${h.records.hex(e.index, field.aux)}, …).`,
+  sysreturn: (e, _, h) => say`${pid(e.pid)} got ${result(h, e)} from ${callName(h.records.names, e.va)}.`,
   map: (e, _, h) => say`A region was made: ${range(e.va, e.aux)}, ${sizeWords(e.aux)}, ${protectionWords(e.err)}${h.text(e.index) ? ` of ${h.text(e.index)}` : ""}. No page of it is present yet.`,
   unmap: (e) => say`What was mapped in ${range(e.va, e.aux)} was removed.`,
   protect: (e) => say`The rights of ${range(e.va, e.aux)} are ${protectionWords(e.err & 7).slice(0, 3)} now.`,
@@ -103,13 +103,11 @@ function raw(h: History, e: Event, at: number): string {
   return hex64(h.records.word(e.index, at, "low"), h.records.word(e.index, at, "high"));
 }
 
-const callName = (h: History, e: Event): string => h.records.names.calls?.[e.va] ?? `system call ${e.va}`;
-
 /** result is what a system call returned; the highest 4095 values are errors. */
 function result(h: History, e: Event): string {
   const low = h.records.word(e.index, field.aux, "low") | 0;
   const failed = h.records.word(e.index, field.aux, "high") === 0xffffffff && low >= -4095;
-  return failed ? `${errorName(-low)},` : String(e.aux);
+  return failed ? errorName(h.records.names, -low) : String(e.aux);
 }
 
 /** sentence explains the i-th event. */

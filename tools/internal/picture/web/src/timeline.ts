@@ -27,6 +27,7 @@ export class Timeline implements Part {
   private unit: Unit = "events";
   private scale: Scale;
   private whole = true; // the axis shows the whole trace, also when it grows
+  private fitted = 0; // to how many events it was fitted last
   private lanes: Life[] = [];
   private laneOf = new Map<Life, number>();
   private shownAt = -1;
@@ -89,8 +90,11 @@ export class Timeline implements Part {
   private rescale(): void {
     const width = Math.max(this.view.width - gutter - margin, 50);
     const { records, at } = this.app;
-    if (this.whole) this.scale = Scale.whole(records, this.unit, width);
-    else this.scale = new Scale(records, this.unit, this.scale.from, this.scale.to, width).showing(at);
+    const grown = records.length > this.fitted * 1.01 || !this.app.following; // not for each event that arrives
+    if (this.whole && (grown || width !== this.scale.width)) {
+      this.scale = Scale.whole(records, this.unit, width);
+      this.fitted = records.length;
+    } else if (!this.whole) this.scale = new Scale(records, this.unit, this.scale.from, this.scale.to, width).showing(at);
   }
 
   /** order puts each process below its parent, in the order of birth. */
@@ -120,7 +124,7 @@ export class Timeline implements Part {
   }
 
   private x(event: number): number {
-    return gutter + this.scale.x(Math.min(event, this.app.history.length - 1));
+    return gutter + Math.min(this.scale.x(Math.min(event, this.app.history.length - 1)), this.scale.width + margin);
   }
 
   /** paintBackground draws what does not depend on the moment, when it has changed. */

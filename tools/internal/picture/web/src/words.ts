@@ -1,35 +1,15 @@
 // Numbers in words: what a sentence needs to speak of errors, signals and the like.
 
-/** The errors that fork, exec and their kin fail with (errno(3), Linux's numbers). */
-const errors: Record<number, string> = {
-  1: "EPERM, not permitted",
-  2: "ENOENT, no such file",
-  7: "E2BIG, arguments too long",
-  8: "ENOEXEC, not a program",
-  11: "EAGAIN, too many processes",
-  12: "ENOMEM, out of memory",
-  13: "EACCES, permission denied",
-  14: "EFAULT, bad address",
-  20: "ENOTDIR, not a directory",
-  21: "EISDIR, a directory",
-  22: "EINVAL, invalid argument",
-  26: "ETXTBSY, the file is open for writing",
-  36: "ENAMETOOLONG, name too long",
-  40: "ELOOP, too many symbolic links",
-};
+import type { Names } from "./records.ts";
 
-const signals = (
-  "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU " +
-  "URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS"
-).split(" ");
-
-export const errorName = (n: number): string => errors[n] ?? `error ${n}`;
-export const signalName = (n: number): string => (signals[n - 1] ? `SIG${signals[n - 1]}` : `signal ${n}`);
+export const errorName = (names: Names, n: number): string => names.errors[n] || `error ${n}`;
+export const signalName = (names: Names, n: number): string => names.signals[n] || `signal ${n}`;
+export const callName = (names: Names, n: number): string => names.calls[n] || `system call ${n}`;
 
 /** statusWords says how a process ended (wait(2)). */
-export function statusWords(status: number): string {
+export function statusWords(names: Names, status: number): string {
   const signal = status & 0x7f;
-  return signal ? `was ended by ${signalName(signal)}` : `exited with status ${(status >> 8) & 0xff}`;
+  return signal ? `was ended by ${signalName(names, signal)}` : `exited with status ${(status >> 8) & 0xff}`;
 }
 
 /** accessWords says what a fault's error code tells of the access (SDM 3A §4.7). */

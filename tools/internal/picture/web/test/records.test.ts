@@ -37,7 +37,7 @@ test("what is no event is damage, and ends the trace", () => {
 });
 
 test("a kind that has no name is unknown", () => {
-  const r = new Records({ kinds: ["", "fork"], decisions: [] });
+  const r = new Records({ kinds: ["", "fork"], decisions: [], calls: [], errors: [], signals: [] });
   r.append(some);
   assert.deepEqual([r.kind(0), r.kind(1), r.event(1).decision], ["fork", "unknown", "unknown"]);
 });

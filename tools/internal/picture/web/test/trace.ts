@@ -14,7 +14,9 @@ export const names: Names = {
     "none", "demand-zero", "zero-page", "file-page", "file-copy", "cow-copy", "cow-reuse", "stack-grow",
     "shared-write", "spurious", "segv-maperr", "segv-accerr", "bus-adrerr", "out-of-memory",
   ],
-  calls: { 1: "write" },
+  calls: ["read", "write"],
+  errors: Object.assign([], { 2: "ENOENT", 14: "EFAULT" }),
+  signals: Object.assign([], { 11: "SIGSEGV" }),
 };
 
 /** What an event of a test says; the rest is zero. */
