@@ -44,7 +44,7 @@ func badData(s *session) {
 		return nil
 	})
 	s.open(broken.Bytes())
-	s.want("#notice", `^The trace ends early, after 100 events: the file is cut off\.$`)
+	s.want("#notice", `^The trace is not whole: the file is cut off\.$`)
 
 	s.show(&Demo{Events: append(d.Events[:50:50], trace.Event{Kind: trace.Lost, Aux: 12})}, "t")
 	s.press("End")

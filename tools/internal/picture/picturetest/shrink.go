@@ -11,9 +11,9 @@ import (
 	"slices"
 )
 
-// shrink gives a screenshot the 256 colours that it uses most, which makes it a
-// third of the size: a page has few colours, and the rest are the soft edges of
-// letters, for which the nearest will do.
+// shrink gives a screenshot 256 colours, which makes it a third of the size: one
+// of each kind that there is, then those that it uses most.  The rest are the soft
+// edges of letters, for which the nearest will do.
 func shrink(shot []byte) ([]byte, error) {
 	img, err := png.Decode(bytes.NewReader(shot))
 	if err != nil {
@@ -28,10 +28,19 @@ func shrink(shot []byte) ([]byte, error) {
 	order := slices.SortedFunc(maps.Keys(uses), func(a, b color.RGBA) int {
 		return cmp.Or(cmp.Compare(uses[b], uses[a]), cmp.Compare(number(a), number(b)))
 	})
-	palette := color.Palette{}
-	for _, c := range order[:min(len(order), 256)] {
-		palette = append(palette, c)
+	var firsts, others color.Palette
+	kinds := map[int]bool{}
+	for _, c := range order {
+		kind := number(color.RGBA{c.R >> 5, c.G >> 5, c.B >> 5, 0})
+		if kinds[kind] {
+			others = append(others, c)
+		} else {
+			firsts = append(firsts, c)
+		}
+		kinds[kind] = true
 	}
+	palette := append(firsts, others...)
+	palette = palette[:min(len(palette), 256)]
 	small := image.NewPaletted(img.Bounds(), palette)
 	draw.Draw(small, small.Bounds(), img, image.Point{}, draw.Src)
 	var out bytes.Buffer

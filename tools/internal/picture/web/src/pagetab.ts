@@ -44,7 +44,7 @@ export class PageTab implements Tab {
     const { space, page } = at;
     const s = app.state;
     this.el.replaceChildren(
-      this.head(app, space, page), walk(space, page.va), bits(page.entry), frame(app, s, page));
+      this.head(app, space, page), walk(space, page.va), bits(page.entry, space.told), frame(app, s, page));
     this.words.textContent = app.hover ? `${hex(page.va)}: ${lookNames[page.look]}${page.frame ? `, frame ${hex(page.frame)}, ${many(s.mapped(page.frame), "mapping")}` : ""}` : "";
   }
 
@@ -71,11 +71,12 @@ function walk(space: Space, va: number): HTMLElement {
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "table"), h("th", { scope: "col" }, "in frame"), h("th", { scope: "col" }, "entry"))), h("tbody", {}, ...rows));
 }
 
-/** bits shows an entry bit by bit. */
-export function bits(e: Entry): HTMLElement {
+/** bits shows an entry bit by bit; told says whether the trace told it. */
+function bits(e: Entry, told: boolean): HTMLElement {
   const cells = decode(e).map((b) => h("li", { class: b.on ? "on" : "off", title: `bit ${b.at}: ${b.means}` }, h("b", {}, b.name), h("small", {}, b.on ? "1" : "0")));
   return h("div", { class: "bits" }, h("h4", {}, "Its entry ", h("code", { id: "page-entry" }, hex64(e.low, e.high))), h("ul", { "aria-label": "The bits of the entry" }, ...cells),
-    h("small", { class: "hint" }, "A and D as the kernel last wrote them: the processor sets them without a trace."));
+    h("small", { class: "hint" }, told ? "A and D as the kernel last wrote them: the processor sets them without a trace."
+      : "Concluded from the faults, since the trace has no events of the class entry."));
 }
 
 /** frame shows the frame and who maps it. */

@@ -32,7 +32,7 @@ export async function readPage(app: App, tell: Tell): Promise<void> {
   const ending = document.getElementById("ending")?.textContent;
   if (app.records.damage) tell(app.records.damage);
   else if (!whole || !ending || app.records.rest > 0) tell(`This page is cut off: ${n} events could be read, what followed is missing.`);
-  else if (JSON.parse(ending)) tell(`The trace ends early, after ${n} events: ${JSON.parse(ending)}.`);
+  else if (JSON.parse(ending)) tell(`The trace is not whole: ${JSON.parse(ending)}.`);
   else if (app.records.length === 0) tell("This page holds a trace without events.");
 }
 

@@ -28,7 +28,7 @@ export class Transport implements Part {
     this.mark.addEventListener("click", () => this.setMark());
     this.follow.addEventListener("click", () => this.setFollow());
     this.el = h("header", { class: "top" },
-      egg(), h("h1", {}, title),
+      egg(), h("h1", { title }, title.split(/[\\/]/).at(-1)),
       h("div", { class: "player", role: "group", "aria-label": "Player" },
         button("first", icon("M4 3v10M13 3 6 8l7 5z"), "First event (Home)", () => app.step(-Infinity)),
         button("back", icon("M12 3 4 8l8 5z"), "Step back (left arrow)", () => app.step(-1)),
