@@ -48,8 +48,8 @@ func table(t *testing.T) []byte {
 			fmt.Fprintf(&wrong, "| %s | %s | %d | %d |\n", w.Name, w.Case, lost, len(w.Fails))
 		}
 	}
-	b.WriteString("\nEach wrong solution is the reference with one mistake in it. `yolk test -run '^lab/'` holds that\n" +
-		"it fails the tests that the lab's wrong.json names, and no others; with `-all` in QEMU, too.\n" +
+	b.WriteString("\nEach wrong solution is the reference with one mistake in it. `yolk test -all -run '^lab/'` holds\n" +
+		"that it fails the tests that the lab's wrong.json names, and no others, on the host and in QEMU.\n" +
 		"Where two processes run wild on one stack, some verdicts are a matter of luck: they count as given.\n")
 	b.Write(wrong.Bytes())
 	return b.Bytes()
