@@ -16,30 +16,36 @@ type link struct {
 	listen net.Listener       // where QEMU connects; nil if it inherits
 }
 
-// links are the five channels of one machine.
+// links are the five channels of one machine, and stub, where a debugger speaks
+// to it; nil if none does.
 type links struct {
-	com1, com2, log, trace, out *link
-	all                         []*link
+	com1, com2, log, trace, out, stub *link
+	all                               []*link
 }
 
 // A makeLink makes a channel.  twoWay tells whether the guest reads from it;
 // fd is the number that QEMU will know an inherited file by.
 type makeLink func(name string, twoWay bool, fd int) (*link, error)
 
-// newLinks makes the five channels.
-func newLinks(make makeLink) (*links, error) {
+// newLinks makes the five channels, and the debugger's if there is one.
+func newLinks(make makeLink, debugger bool) (*links, error) {
 	l := &links{}
-	for _, want := range []struct {
+	type channel struct {
 		to     **link
 		name   string
 		twoWay bool
-	}{
+	}
+	wanted := []channel{
 		{&l.com1, "com1", true},
 		{&l.com2, "com2", true},
 		{&l.log, "log", false},
 		{&l.trace, "trace", false},
 		{&l.out, "out", false},
-	} {
+	}
+	if debugger {
+		wanted = append(wanted, channel{&l.stub, "stub", true})
+	}
+	for _, want := range wanted {
 		k, err := make(want.name, want.twoWay, firstInherited+len(l.all))
 		if err != nil {
 			l.close()

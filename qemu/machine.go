@@ -118,6 +118,9 @@ func (c *Config) args(links *links) ([]string, error) {
 		a = append(a, "-gdb", "tcp:127.0.0.1:"+strconv.Itoa(c.GDB), "-S")
 	}
 	a = append(a, deviceArgs(links)...)
+	if links.stub != nil {
+		a = append(a, "-chardev", links.stub.spec, "-gdb", "chardev:"+links.stub.name, "-S")
+	}
 	return append(a, c.Extra...), nil
 }
 

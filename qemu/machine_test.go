@@ -10,7 +10,7 @@ import (
 )
 
 func TestArgs(t *testing.T) {
-	l, err := newLinks(tcpLink)
+	l, err := newLinks(tcpLink, false)
 	if err != nil {
 		t.Fatal(err)
 	}

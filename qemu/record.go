@@ -154,7 +154,7 @@ func (s *session) endQEMU(cmd *exec.Cmd, done <-chan struct{}) {
 func RunForDebugger(ctx context.Context, qemu string, cfg *Config, says io.Writer) error {
 	links, err := newLinks(func(name string, _ bool, _ int) (*link, error) {
 		return &link{name: name, spec: "null,id=" + name}, nil
-	})
+	}, false)
 	if err != nil {
 		return err
 	}

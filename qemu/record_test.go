@@ -25,7 +25,7 @@ func TestRecordingFormat(t *testing.T) {
 -chardev SPEC -device isa-serial,chardev=com1,iobase=0x3f8,irq=4 -chardev SPEC -device isa-serial,chardev=com2,iobase=0x2f8,irq=3
 -chardev SPEC -device isa-debugcon,chardev=log,iobase=0xe9,readback=0xe9 -chardev SPEC -device isa-debugcon,chardev=trace,iobase=0xea,readback=0xea
 -chardev SPEC -device isa-debugcon,chardev=out,iobase=0xeb,readback=0xeb -device isa-debug-exit,iobase=0xf4,iosize=4`
-	links, err := newLinks(func(name string, _ bool, _ int) (*link, error) { return &link{name: name, spec: "SPEC"}, nil })
+	links, err := newLinks(func(name string, _ bool, _ int) (*link, error) { return &link{name: name, spec: "SPEC"}, nil }, false)
 	if err != nil {
 		t.Fatal(err)
 	}

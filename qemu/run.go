@@ -34,6 +34,9 @@ type IO struct {
 	Resized    <-chan Size        // new sizes of the terminal
 	Patience   time.Duration      // with the heartbeat; 0 is DefaultPatience, negative waits for ever
 	Silence    time.Duration      // how long the guest may say nothing while its heart beats; 0 is for ever
+	// Debugger speaks to QEMU's GDB stub, while the machine stands still until it is
+	// told to go on.  Run waits for its return, which ends nothing.
+	Debugger func(stub io.ReadWriter)
 }
 
 // ErrQuit, from the console's reader, ends the machine.
@@ -55,7 +58,7 @@ func Run(ctx context.Context, qemu string, cfg *Config, streams *IO) Result {
 }
 
 func run(ctx context.Context, qemu string, cfg *Config, streams *IO, make makeLink) Result {
-	links, err := newLinks(make)
+	links, err := newLinks(make, streams.Debugger != nil)
 	if err != nil {
 		return Result{End: Failed, Why: err.Error()}
 	}
@@ -179,6 +182,9 @@ func (s *session) serve(done <-chan struct{}, readers, writers *sync.WaitGroup) 
 	readers.Go(func() { s.readFrames(l.out.host) })
 	for i, w := range []io.Writer{s.Stdout, s.Stderr} {
 		writers.Go(func() { s.writeStream(byte(i+1), orDiscard(w)) })
+	}
+	if s.Debugger != nil {
+		readers.Go(func() { s.Debugger(l.stub.host) })
 	}
 	go s.feedConsole(done, &s.uart[0])
 	go s.feedStdin()

@@ -19,6 +19,7 @@ import (
 	pid1 "yolk/userland/init"
 	"yolk/userland/kit"
 	"yolk/userland/lazydemo"
+	"yolk/userland/puppet"
 	"yolk/userland/sh"
 	"yolk/userland/sys"
 	"yolk/userland/usertests"
@@ -30,7 +31,7 @@ import (
 func programs() []kit.Prog {
 	list := append(coreutils.Progs(),
 		bench.Prog, cowdemo.Prog, execdemo.Prog, exhaust.Prog, forkdemo.Prog, lazydemo.Prog,
-		pid1.Prog, sh.Prog, usertests.Prog, vforkdemo.Prog, vforkmisuse.Prog,
+		pid1.Prog, puppet.Prog, sh.Prog, usertests.Prog, vforkdemo.Prog, vforkmisuse.Prog,
 	)
 	list = append(list, kit.Prog{Name: "help", Help: "list the programs", Main: help})
 	sort.Slice(list, func(i, j int) bool { return list[i].Name < list[j].Name })

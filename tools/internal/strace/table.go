@@ -242,3 +242,11 @@ func lookup(nr uint64) *signature {
 	}
 	return &signature{nr: nr, name: fmt.Sprintf("syscall_%d", nr), args: args{word, word, word, word, word, word}}
 }
+
+// Name is the name of a system call; "" if there is no such call.
+func Name(nr uint64) string {
+	if s := byNumber[nr]; s != nil {
+		return s.name
+	}
+	return ""
+}
