@@ -20,6 +20,7 @@ import (
 // gradeFlags are the flags of yolk grade.
 type gradeFlags struct {
 	lab, format string
+	html        string // the file for the picture of a failure; "": none
 	verbose     bool
 	match       *regexp.Regexp
 	dir         string // a hand-in; "" is this tree
@@ -31,6 +32,7 @@ func parseGrade(args []string) (*gradeFlags, error) {
 	set.StringVar(&f.lab, "lab", "", "the `name` of the lab, where the tree does not say it")
 	set.StringVar(&f.format, "format", "mit", "what to write: mit, tap, junit, gradescope, classroom or autolab")
 	set.BoolVar(&f.verbose, "v", false, "of failures, show all that was printed, and the kernel's last events")
+	set.StringVar(&f.html, "html", "", "write the picture of the first failure in the guest to `file`")
 	set.Func("run", "only the tests whose names match the `regexp`", func(s string) (err error) {
 		f.match, err = regexp.Compile(s)
 		return err
@@ -40,7 +42,7 @@ func parseGrade(args []string) (*gradeFlags, error) {
 	}
 	f.dir = set.Arg(0)
 	if set.NArg() > 1 || f.format != "mit" && !grade.IsFormat(f.format) {
-		err := errors.New("usage: yolk grade [-lab NAME] [-run REGEXP] [-v] [-format mit|tap|junit|gradescope|classroom|autolab] [DIR]")
+		err := errors.New("usage: yolk grade [-lab NAME] [-run REGEXP] [-v] [-html FILE] [-format mit|tap|junit|gradescope|classroom|autolab] [DIR]")
 		fmt.Fprintln(os.Stderr, err)
 		return nil, err
 	}
@@ -90,10 +92,12 @@ func (f *gradeFlags) grade(ctx context.Context, root string) (*grade.Report, err
 	if f.format != "mit" {
 		text = os.Stderr
 	}
+	drawn := f.draws(opt)
 	report, err := grade.Run(ctx, *opt, func(r *grade.Result) { io.WriteString(text, r.Line(f.verbose)) })
 	if err != nil {
 		return nil, err
 	}
+	io.WriteString(text, drawn())
 	if len(report.Results) == 0 {
 		return nil, errors.New("no test has such a name")
 	}

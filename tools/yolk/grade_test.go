@@ -6,7 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"yolk/kernel/trace"
 	"yolk/qemu"
+	"yolk/tools/internal/grade"
 	"yolk/tools/internal/lab"
 	"yolk/tools/internal/tree"
 )
@@ -18,6 +20,42 @@ func TestParseGrade(t *testing.T) {
 	}
 	if f, err := parseGrade(nil); err != nil || f.format != "mit" || f.match != nil || f.dir != "" {
 		t.Errorf("%+v, %v", f, err)
+	}
+}
+
+// TestDraws: the picture opens at its end and says where it is cut; without a
+// failure there is none, and a sentence says so.
+func TestDraws(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "p.html")
+	f, opt := &gradeFlags{html: file}, &grade.Options{}
+	sentence := f.draws(opt)
+	if s := sentence(); !strings.HasSuffix(s, "p.html is not written\n") {
+		t.Errorf("%q", s)
+	}
+	d := &grade.Drawing{Test: &lab.Test{Guest: "COW-01"}, Failed: true, Events: make([]trace.Event, 3), Cut: true}
+	if err := opt.Draw(d); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(file)
+	if err != nil || !strings.Contains(string(page), `"title":"guest/COW-01","end":true`) || !strings.Contains(string(page), errCut.Error()) {
+		t.Errorf("%v, %d bytes", err, len(page))
+	}
+	if s := sentence(); !strings.HasSuffix(s, "guest/COW-01 ran by itself and failed\n") {
+		t.Errorf("%q", s)
+	}
+	for words, d := range map[string]*grade.Drawing{
+		"with 7 others, for by itself it passes, and failed": {Test: d.Test, Others: 7, Failed: true}, "and did not fail again": {Test: d.Test, Others: 7},
+	} {
+		if s := drawnWords(d, file); !strings.Contains(s, words) {
+			t.Errorf("%q, want %q", s, words)
+		}
+	}
+	if _, err := parseGrade([]string{"-html"}); err == nil {
+		t.Error("-html without a file")
+	}
+	none := &gradeFlags{}
+	if s := none.draws(opt)(); s != "" {
+		t.Errorf("%q", s)
 	}
 }
 
