@@ -102,6 +102,23 @@ func TestGradeOptions(t *testing.T) {
 	if string(text) != "package mm // mine\n" || tests != nil || opt.Lab.Title == "cut" || strings.Join(opt.Files, " ") != "mm/fault.go mm/fork.go" || opt.Root == reference {
 		t.Errorf("from the reference: %+v", opt)
 	}
+	extra := t.TempDir()
+	for name, text := range map[string]string{
+		"mm/hidden_test.go": "package mm\n", lab.DataFile: `{"tests": [{"unit": "mm TestHidden", "task": 1, "points": 7, "want": "w", "look": "mm.New"}]}`,
+	} {
+		if err := tree.Write(extra, name, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	more, doneMore, err := (&gradeFlags{dir: student, tests: extra}).options(reference)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer doneMore()
+	_, laid := os.Stat(filepath.Join(more.Root, "mm", "hidden_test.go"))
+	if last := more.Lab.Tests[len(more.Lab.Tests)-1]; laid != nil || last.Points != 7 || len(more.Lab.Tests) != len(opt.Lab.Tests)+1 {
+		t.Errorf("with more tests: %v, %+v", laid, last)
+	}
 	opt, done, err = (&gradeFlags{}).options(student)
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +129,17 @@ func TestGradeOptions(t *testing.T) {
 	}
 	for what, refused := range map[string]func() error{
 		"a hand-in from a student's tree": func() error { _, _, err := (&gradeFlags{dir: reference}).options(student); return err },
-		"the reference without a lab":     func() error { _, _, err := (&gradeFlags{}).options(reference); return err },
+		"tests over the student's own files": func() error {
+			tree.Write(extra, "mm/fork.go", nil)
+			_, _, err := (&gradeFlags{dir: student, tests: extra}).options(reference)
+			return err
+		},
+		"another major version": func() error {
+			tree.Write(student, lab.HandIn, []byte(`{"lab": "cow", "version": "2.0.0", "files": ["mm/fork.go"]}`))
+			_, _, err := (&gradeFlags{dir: student}).options(reference)
+			return err
+		},
+		"the reference without a lab": func() error { _, _, err := (&gradeFlags{}).options(reference); return err },
 	} {
 		if refused() == nil {
 			t.Errorf("%s is graded", what)
