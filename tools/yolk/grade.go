@@ -20,6 +20,8 @@ import (
 // gradeFlags are the flags of yolk grade.
 type gradeFlags struct {
 	lab, format string
+	html        string // the file for the picture of a failure; "": none
+	tests       string // a directory with tests that are not in the reference; "": none
 	verbose     bool
 	match       *regexp.Regexp
 	dir         string // a hand-in; "" is this tree
@@ -31,6 +33,8 @@ func parseGrade(args []string) (*gradeFlags, error) {
 	set.StringVar(&f.lab, "lab", "", "the `name` of the lab, where the tree does not say it")
 	set.StringVar(&f.format, "format", "mit", "what to write: mit, tap, junit, gradescope, classroom or autolab")
 	set.BoolVar(&f.verbose, "v", false, "of failures, show all that was printed, and the kernel's last events")
+	set.StringVar(&f.tests, "tests", "", "of a hand-in, add the tests of this `directory`")
+	set.StringVar(&f.html, "html", "", "write the picture of the first failure in the guest to `file`")
 	set.Func("run", "only the tests whose names match the `regexp`", func(s string) (err error) {
 		f.match, err = regexp.Compile(s)
 		return err
@@ -39,8 +43,8 @@ func parseGrade(args []string) (*gradeFlags, error) {
 		return nil, err
 	}
 	f.dir = set.Arg(0)
-	if set.NArg() > 1 || f.format != "mit" && !grade.IsFormat(f.format) {
-		err := errors.New("usage: yolk grade [-lab NAME] [-run REGEXP] [-v] [-format mit|tap|junit|gradescope|classroom|autolab] [DIR]")
+	if set.NArg() > 1 || f.format != "mit" && !grade.IsFormat(f.format) || f.tests != "" && f.dir == "" {
+		err := errors.New("usage: yolk grade [-lab NAME] [-run REGEXP] [-v] [-html FILE] [-tests DIR] [-format mit|tap|junit|gradescope|classroom|autolab] [DIR]")
 		fmt.Fprintln(os.Stderr, err)
 		return nil, err
 	}
@@ -90,10 +94,12 @@ func (f *gradeFlags) grade(ctx context.Context, root string) (*grade.Report, err
 	if f.format != "mit" {
 		text = os.Stderr
 	}
+	drawn := f.draws(opt)
 	report, err := grade.Run(ctx, *opt, func(r *grade.Result) { io.WriteString(text, r.Line(f.verbose)) })
 	if err != nil {
 		return nil, err
 	}
+	io.WriteString(text, drawn())
 	if len(report.Results) == 0 {
 		return nil, errors.New("no test has such a name")
 	}
@@ -133,17 +139,39 @@ func (f *gradeFlags) options(root string) (opt *grade.Options, done func(), err 
 		return nil, nil, err
 	}
 	opt = &grade.Options{Root: root, Lab: l, Match: f.match, Trace: f.verbose, Notes: os.Stderr}
-	if f.dir == "" {
-		noteStrays(root, own)
-		opt.Files, err = lab.OwnFiles(root, l)
-		return opt, func() {}, err
+	if f.dir != "" {
+		done, err = f.handIn(opt, record)
+		return opt, done, err
 	}
-	h, err := grade.NewHandIn(root, f.dir, l)
+	noteStrays(root, own)
+	opt.Files, err = lab.OwnFiles(root, l)
+	return opt, func() {}, err
+}
+
+// handIn has opt grade what was handed in, and with tests of its own if there are
+// any.  record is what the hand-in says of itself, or nil.
+func (f *gradeFlags) handIn(opt *grade.Options, record *lab.Record) (done func(), err error) {
+	if record != nil && record.Lab == opt.Lab.Name && !opt.Lab.Takes(record.Version) {
+		return nil, fmt.Errorf("%s is of lab %s %s, and this is the reference for %s: grade it with the one that it was cut from",
+			f.dir, record.Lab, record.Version, opt.Lab.Version)
+	}
+	reference := opt.Root
+	if f.tests != "" {
+		if opt.Lab, err = opt.Lab.WithTests(f.tests); err != nil {
+			return nil, err
+		}
+	}
+	h, err := grade.NewHandIn(reference, f.dir, opt.Lab)
+	if err == nil && f.tests != "" {
+		if err = h.Lay(f.tests); err != nil {
+			h.Remove()
+		}
+	}
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	opt.Root, opt.Files, opt.Problem = h.Root, h.Files, h.Problem
-	return opt, h.Remove, nil
+	return h.Remove, nil
 }
 
 // noteStrays tells a student of changes that will not be handed in.

@@ -6,7 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"yolk/kernel/trace"
 	"yolk/qemu"
+	"yolk/tools/internal/grade"
 	"yolk/tools/internal/lab"
 	"yolk/tools/internal/tree"
 )
@@ -18,6 +20,42 @@ func TestParseGrade(t *testing.T) {
 	}
 	if f, err := parseGrade(nil); err != nil || f.format != "mit" || f.match != nil || f.dir != "" {
 		t.Errorf("%+v, %v", f, err)
+	}
+}
+
+// TestDraws: the picture opens at its end and says where it is cut; without a
+// failure there is none, and a sentence says so.
+func TestDraws(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "p.html")
+	f, opt := &gradeFlags{html: file}, &grade.Options{}
+	sentence := f.draws(opt)
+	if s := sentence(); !strings.HasSuffix(s, "p.html is not written\n") {
+		t.Errorf("%q", s)
+	}
+	d := &grade.Drawing{Test: &lab.Test{Guest: "COW-01"}, Failed: true, Events: make([]trace.Event, 3), Cut: true}
+	if err := opt.Draw(d); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(file)
+	if err != nil || !strings.Contains(string(page), `"title":"guest/COW-01","end":true`) || !strings.Contains(string(page), errCut.Error()) {
+		t.Errorf("%v, %d bytes", err, len(page))
+	}
+	if s := sentence(); !strings.HasSuffix(s, "guest/COW-01 ran by itself and failed\n") {
+		t.Errorf("%q", s)
+	}
+	for words, d := range map[string]*grade.Drawing{
+		"with 7 others, for by itself it passes, and failed": {Test: d.Test, Others: 7, Failed: true}, "and did not fail again": {Test: d.Test, Others: 7},
+	} {
+		if s := drawnWords(d, file); !strings.Contains(s, words) {
+			t.Errorf("%q, want %q", s, words)
+		}
+	}
+	if _, err := parseGrade([]string{"-html"}); err == nil {
+		t.Error("-html without a file")
+	}
+	none := &gradeFlags{}
+	if s := none.draws(opt)(); s != "" {
+		t.Errorf("%q", s)
 	}
 }
 
@@ -64,6 +102,23 @@ func TestGradeOptions(t *testing.T) {
 	if string(text) != "package mm // mine\n" || tests != nil || opt.Lab.Title == "cut" || strings.Join(opt.Files, " ") != "mm/fault.go mm/fork.go" || opt.Root == reference {
 		t.Errorf("from the reference: %+v", opt)
 	}
+	extra := t.TempDir()
+	for name, text := range map[string]string{
+		"mm/hidden_test.go": "package mm\n", lab.DataFile: `{"tests": [{"unit": "mm TestHidden", "task": 1, "points": 7, "want": "w", "look": "mm.New"}]}`,
+	} {
+		if err := tree.Write(extra, name, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	more, doneMore, err := (&gradeFlags{dir: student, tests: extra}).options(reference)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer doneMore()
+	_, laid := os.Stat(filepath.Join(more.Root, "mm", "hidden_test.go"))
+	if last := more.Lab.Tests[len(more.Lab.Tests)-1]; laid != nil || last.Points != 7 || len(more.Lab.Tests) != len(opt.Lab.Tests)+1 {
+		t.Errorf("with more tests: %v, %+v", laid, last)
+	}
 	opt, done, err = (&gradeFlags{}).options(student)
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +129,17 @@ func TestGradeOptions(t *testing.T) {
 	}
 	for what, refused := range map[string]func() error{
 		"a hand-in from a student's tree": func() error { _, _, err := (&gradeFlags{dir: reference}).options(student); return err },
-		"the reference without a lab":     func() error { _, _, err := (&gradeFlags{}).options(reference); return err },
+		"tests over the student's own files": func() error {
+			tree.Write(extra, "mm/fork.go", nil)
+			_, _, err := (&gradeFlags{dir: student, tests: extra}).options(reference)
+			return err
+		},
+		"another major version": func() error {
+			tree.Write(student, lab.HandIn, []byte(`{"lab": "cow", "version": "2.0.0", "files": ["mm/fork.go"]}`))
+			_, _, err := (&gradeFlags{dir: student}).options(reference)
+			return err
+		},
+		"the reference without a lab": func() error { _, _, err := (&gradeFlags{}).options(reference); return err },
 	} {
 		if refused() == nil {
 			t.Errorf("%s is graded", what)

@@ -35,7 +35,7 @@ func commands() []command {
 		{"test", "[-run REGEXP] [-all] [-list] [-update]", "prove the mechanisms", testCommand},
 		{"bench", "[-machine NAME]", "count instructions per operation", benchCommand},
 		{"lab", "[list | start NAME DIR]", "list the labs, or cut the starter tree of one", labCommand},
-		{"grade", "[-run REGEXP] [-v] [DIR]", "give points for a lab (grade -h lists the flags)", gradeCommand},
+		{"grade", "[-run REGEXP] [-v] [-html FILE] [DIR]", "give points for a lab (grade -h lists the flags)", gradeCommand},
 		{"doctor", "", "say what is here, what is missing and how to get it", doctorCommand},
 		{"clean", "", "remove everything that was built", cleanCommand},
 		{"help", "", "print this", nil},

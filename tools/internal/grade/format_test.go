@@ -285,6 +285,19 @@ func TestGradescope(t *testing.T) {
 	}
 }
 
+// TestGradescopeHidden: a test that is not for everybody says so, and the sum that
+// would tell its verdict is not told.
+func TestGradescopeHidden(t *testing.T) {
+	r := reported()
+	r.Results[2].Test.Visibility = "after_published"
+	v := object(t, written(t, "gradescope", r))
+	conforms(t, "results", v, gradescope)
+	test := v["tests"].([]any)[2].(map[string]any)
+	if test["visibility"] != "after_published" || strings.Contains(v["output"].(string), "8/15") {
+		t.Errorf("%v, output %v", test, v["output"])
+	}
+}
+
 // TestConforms: the schema is not one that everything conforms to.
 func TestConforms(t *testing.T) {
 	for _, bad := range []string{

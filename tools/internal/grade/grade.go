@@ -27,6 +27,10 @@ type Options struct {
 	Trace   bool           // have the guest's events in the details of failures
 	Notes   io.Writer      // what installers and builds say
 	Problem string         // what is wrong with the hand-in: every test fails for it
+
+	// Draw, if not nil, gets the first failure of a test in the guest, if there
+	// is one, when all tests have been run.  Its error is Run's.
+	Draw func(*Drawing) error
 }
 
 // A Result is the verdict on one test.
@@ -85,6 +89,7 @@ type grading struct {
 	look  *lookup
 	each  func(*Result)
 	pace  *pace
+	first *Result // of tests in the guest, the first that failed
 }
 
 // Run grades a tree.  each is called for every result, in the order of the lab's
@@ -97,6 +102,9 @@ func Run(ctx context.Context, opt Options, each func(*Result)) (*Report, error) 
 	g.each = func(r *Result) {
 		if !r.Passed {
 			r.Look = g.look.place(r.Test.Look)
+			if g.first == nil && r.Test.Guest != "" {
+				g.first = r
+			}
 		}
 		report.Results = append(report.Results, r)
 		each(r)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"yolk/kernel/trace"
 	"yolk/tools/internal/lab"
 	"yolk/tools/internal/tree"
 )
@@ -349,5 +350,53 @@ func TestPace(t *testing.T) {
 	p.now.Add(1e9 * 30)
 	if !<-late {
 		t.Error("never late")
+	}
+}
+
+// TestDraw: the picture is of the first failure in the guest, by itself if it
+// fails so, else with those that it failed with; all events are kept.
+func TestDraw(t *testing.T) {
+	tests := []lab.Test{{Unit: "mm TestA"}, {Guest: "a"}, {Guest: "b"}, {Guest: "c", Append: "x"}}
+	for _, c := range []struct {
+		name   string
+		first  int // the test that failed, 0 for none
+		alone  string
+		all    string
+		others int
+		failed bool
+	}{
+		{"none", 0, "", "", -1, false}, {"alone", 2, "fail", "fail", 0, true}, {"dies", 2, "die", "", 0, true},
+		{"in company", 2, "", "fail", 1, true}, {"never again", 2, "", "", 1, false},
+	} {
+		m, boots := guestOf(nil)
+		m.tests = []*lab.Test{&tests[0], &tests[1], &tests[2], &tests[3]}
+		if c.first > 0 {
+			m.first = &Result{Test: &tests[c.first]}
+		}
+		m.run = func(append string, program []string) *booted {
+			*boots++
+			m.drawn(&trace.Event{Kind: trace.Boot})
+			fate := c.alone
+			if len(program) > 2 {
+				fate = c.all
+			}
+			inner, _ := guestOf(map[string]string{"b": fate}, "a", "b", "c")
+			return inner.run(append, program)
+		}
+		var d *Drawing
+		m.Draw = func(got *Drawing) error { d = got; return nil }
+		ok(t, m.draw())
+		switch {
+		case c.first == 0:
+			if d != nil || *boots != 0 {
+				t.Errorf("%s: %+v, %d boots", c.name, d, *boots)
+			}
+		case d == nil || d.Test.Guest != "b" || d.Others != c.others || d.Failed != c.failed || len(d.Events) != 1 || d.Cut:
+			t.Errorf("%s: %+v", c.name, d)
+		}
+	}
+	full := &Drawing{Events: make([]trace.Event, mostEvents)}
+	if full.keep(&trace.Event{}); len(full.Events) != mostEvents || !full.Cut {
+		t.Error("events without end")
 	}
 }

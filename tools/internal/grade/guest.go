@@ -18,7 +18,7 @@ import (
 	"yolk/tools/internal/hosttools"
 	"yolk/tools/internal/lab"
 	"yolk/tools/internal/system"
-	"yolk/tools/internal/tracefile"
+	"yolk/tools/internal/tracetext"
 )
 
 // A machine boots the tree that is graded.
@@ -27,7 +27,8 @@ type machine struct {
 	qemu   string
 	sys    *system.System
 	run    func(append string, program []string) *booted
-	listed func() []string // the guest's tests in their order; nil if the kernel runs no program at all
+	listed func() []string    // the guest's tests in their order; nil if the kernel runs no program at all
+	drawn  func(*trace.Event) // if not nil: gets the events of all boots, of all classes
 }
 
 // guests runs the tests that need QEMU.
@@ -61,7 +62,7 @@ func (g *grading) guests(ctx context.Context, tests []*lab.Test) error {
 		}
 		tests = tests[n:]
 	}
-	return nil
+	return m.draw()
 }
 
 // usertests runs tests of the program usertests, all with the same kernel
@@ -139,10 +140,10 @@ func unjudged(tests []*lab.Test, results map[*lab.Test]*Result) []*lab.Test {
 // booted is what came of a boot.
 type booted struct {
 	stdout, stderr, log bytes.Buffer
-	events              []trace.Event
-	end                 error // how it ended, if not well
-	hung                bool  // it did not end, so that all that it said has come
-	infra               error // why there was no boot worth the name
+	events              *tracetext.Tail // nil: not traced
+	end                 error           // how it ended, if not well
+	hung                bool            // it did not end, so that all that it said has come
+	infra               error           // why there was no boot worth the name
 	took                time.Duration
 }
 
@@ -152,10 +153,7 @@ func (m *machine) boot(ctx context.Context, append string, program []string) *bo
 	b := &booted{}
 	cfg := &qemu.Config{Kernel: m.sys.Kernel, Initrd: m.sys.Base, Params: qemu.Params{Append: append, Program: program}}
 	streams := &qemu.IO{Stderr: &b.stderr, Log: &b.log}
-	if m.Trace {
-		cfg.Params.Trace = trace.ClassProcess | trace.ClassFault | trace.ClassTLB
-		streams.Trace = b.keep
-	}
+	m.trace(cfg, streams, b)
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
 	touch, end := m.pace.watch(guestPatience, cancel)
@@ -175,16 +173,6 @@ func (m *machine) boot(ctx context.Context, append string, program []string) *bo
 		b.end, b.hung = errors.New(b.why(r.Why)), r.End == qemu.Hung
 	}
 	return b
-}
-
-// keptEvents is how many of the last events the details of a failure show.
-const keptEvents = 40
-
-func (b *booted) keep(ev *trace.Event) {
-	if len(b.events) == 2*keptEvents {
-		b.events = slices.Delete(b.events, 0, keptEvents)
-	}
-	b.events = append(b.events, *ev)
 }
 
 // touching notes each write.
@@ -253,14 +241,6 @@ func (b *booted) detail() string {
 		}
 	}
 	return s.String()
-}
-
-func (b *booted) lastEvents() string {
-	var text []byte
-	for i := max(0, len(b.events)-keptEvents); i < len(b.events); i++ {
-		text = tracefile.AppendJSON(text, &b.events[i])
-	}
-	return string(text)
 }
 
 // bootCase runs a boot that judges itself.

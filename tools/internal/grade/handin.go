@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"yolk/tools/internal/lab"
 	"yolk/tools/internal/tree"
@@ -43,6 +44,32 @@ func NewHandIn(reference, dir string, l *lab.Lab) (*HandIn, error) {
 		return nil, err
 	}
 	return h, nil
+}
+
+// Lay lays the files of the directory dir, but for its lab.json, over the copy:
+// tests that students have not seen.  It is an error if one of them is the
+// student's to write.
+func (h *HandIn) Lay(dir string) error {
+	files, err := tree.Files(dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range files {
+		if name == lab.DataFile {
+			continue
+		}
+		if slices.Contains(h.Files, name) {
+			return fmt.Errorf("%s: %s is a file that students hand in", dir, name)
+		}
+		text, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
+		if err != nil {
+			return err
+		}
+		if err := tree.Write(h.Root, name, text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Remove removes the copy.

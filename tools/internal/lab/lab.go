@@ -54,6 +54,9 @@ type Test struct {
 	Robust bool   `json:"robust,omitempty"` // holds in adversity, too: counted apart from what works at all
 	Want   string `json:"want"`             // what is expected, for who fails it
 	Look   string `json:"look"`             // where to look: a symbol, as documents cite it
+
+	// Visibility is who sees the verdict on Gradescope: one of Visibilities.
+	Visibility string `json:"visibility,omitempty"`
 }
 
 // Name is unique in a lab: mm/TestBorrow, guest/VFORK-08-child-sleeps.

@@ -37,6 +37,7 @@ const (
 type about struct {
 	Title string `json:"title"`
 	Live  string `json:"live,omitempty"`
+	End   bool   `json:"end,omitempty"` // opens at the last event, not at the first
 
 	// Names by number.
 	Kinds     []string `json:"kinds"`
@@ -46,10 +47,10 @@ type about struct {
 	Signals   []string `json:"signals"`
 }
 
-// describe gathers it.
-func describe(title, live string) about {
+// describe adds the names.
+func (a about) describe() about {
 	return about{
-		Title: title, Live: live,
+		Title: a.Title, Live: a.Live, End: a.End,
 		Kinds:     names(256, func(i uint32) string { return trace.Kind(i).String() }, "unknown"),
 		Decisions: names(256, func(i uint32) string { return trace.Decision(i).String() }, "unknown"),
 		Calls: names(512, func(i uint32) string {
@@ -64,7 +65,17 @@ func describe(title, live string) about {
 // ends the trace: the page shows what came before it and says what happened, and
 // Write returns the error, as it does one of w.
 func Write(w io.Writer, events iter.Seq2[trace.Event, error], title string) error {
-	rest, err := begin(w, title, "")
+	return write(w, events, about{Title: title})
+}
+
+// WriteAtEnd is Write for a run of which the end is of interest: the page opens at
+// the last event.
+func WriteAtEnd(w io.Writer, events iter.Seq2[trace.Event, error], title string) error {
+	return write(w, events, about{Title: title, End: true})
+}
+
+func write(w io.Writer, events iter.Seq2[trace.Event, error], a about) error {
+	rest, err := begin(w, a)
 	if err != nil {
 		return err
 	}
@@ -90,7 +101,7 @@ func Write(w io.Writer, events iter.Seq2[trace.Event, error], title string) erro
 // WriteLive writes the page that follows the events which a server sends at the
 // relative address events: a stream of records without an end of its own.
 func WriteLive(w io.Writer, title, events string) error {
-	rest, err := begin(w, title, events)
+	rest, err := begin(w, about{Title: title, Live: events})
 	if err != nil {
 		return err
 	}
@@ -99,18 +110,18 @@ func WriteLive(w io.Writer, title, events string) error {
 }
 
 // begin writes the page up to where the trace goes, and returns what follows.
-func begin(w io.Writer, title, live string) (rest string, err error) {
+func begin(w io.Writer, a about) (rest string, err error) {
 	head, tail, ok := strings.Cut(page, titleMark)
 	middle, rest, found := strings.Cut(tail, traceMark)
 	if !ok || !found {
 		panic("picture: page.html has no place for the title or the trace")
 	}
-	b, err := json.Marshal(describe(title, live)) // writes < as \u003c, so it cannot end the script element
+	b, err := json.Marshal(a.describe()) // writes < as \u003c, so it cannot end the script element
 	if err != nil {
 		return "", err
 	}
 	_, err = fmt.Fprintf(w, "%s<title>%s</title>%s<script type=\"application/json\" id=\"about\">%s</script>\n",
-		head, html.EscapeString(title), middle, b)
+		head, html.EscapeString(a.Title), middle, b)
 	return rest, err
 }
 

@@ -41,12 +41,12 @@ func Write(w io.Writer, events iter.Seq2[trace.Event, error], _ string) error {
 
 // text writes lines.
 type text struct {
-	out   *bufio.Writer
+	out   io.StringWriter // that never fails, or remembers that it did
 	names tracefile.Names
 	calls *strace.Lines
 }
 
-func newText(out *bufio.Writer) *text {
+func newText(out io.StringWriter) *text {
 	t := &text{out: out, names: tracefile.Names{}}
 	t.calls = strace.NewLines(
 		func(r *tracefile.Record, line string) { t.begin(r, "syscall", line) },
@@ -61,7 +61,7 @@ func (t *text) begin(r *tracefile.Record, kind, line string) {
 	if r.PID == 0 {
 		name = "kernel"
 	}
-	fmt.Fprintf(t.out, "%11.3f %4d %-15s %-12s %s", ms, r.PID, name, kind, line)
+	t.out.WriteString(fmt.Sprintf("%11.3f %4d %-15s %-12s %s", ms, r.PID, name, kind, line))
 }
 
 func (t *text) record(r *tracefile.Record) {
@@ -73,7 +73,7 @@ func (t *text) record(r *tracefile.Record) {
 	default:
 		t.calls.Break()
 		t.begin(r, r.Kind.String(), strings.TrimRight(words(r), " "))
-		t.out.WriteByte('\n')
+		t.out.WriteString("\n")
 	}
 	t.names.Follow(r)
 }

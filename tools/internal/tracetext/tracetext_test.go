@@ -110,3 +110,22 @@ func TestRegion(t *testing.T) {
 		}
 	}
 }
+
+// TestTail: what is kept is the end of the text of the whole, names included.
+func TestTail(t *testing.T) {
+	var whole bytes.Buffer
+	if err := Write(&whole, demo(t), ""); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Count(whole.String(), "\n")
+	for _, n := range []int{1, 2, 3, 10, 1000} {
+		tail := NewTail(n)
+		for ev := range demo(t) {
+			tail.Event(&ev)
+		}
+		got := tail.String()
+		if kept := strings.Count(got, "\n"); !strings.HasSuffix(whole.String(), got) || kept > n || kept == 0 || n == 1000 && kept != lines {
+			t.Errorf("%d of %d lines, asked for %d:\n%s", kept, lines, n, got)
+		}
+	}
+}

@@ -55,6 +55,23 @@ func badData(s *session) {
 	s.want("#notice", `^This page holds a trace without events`)
 }
 
+// atEnd: a page that was written for the end of a run opens there, any other at the
+// beginning.
+func atEnd(s *session) {
+	d := s.demo("vforkdemo")
+	s.show(d, "t")
+	s.press("End")
+	last := ""
+	s.eval("document.querySelector('#where').textContent", &last)
+	s.press("Home")
+	s.want("#where", `^event \d of `)
+	var page bytes.Buffer
+	s.do(func() error { return picture.WriteAtEnd(&page, all(d.Events, nil), "t") })
+	s.open(page.Bytes())
+	s.want("#where", "^"+regexp.QuoteMeta(last)+"$")
+	s.wantTrue("not the first event", "!/^event \\d of /.test(document.querySelector('#where').textContent)")
+}
+
 // live: the page follows a machine that runs, can be looked back in meanwhile, and
 // says when the machine has ended, or when the server has.
 func live(s *session) {

@@ -56,6 +56,7 @@ var Cases = []Case{
 	{"pointer", pointer},
 	{"colours", colours},
 	{"bad-data", badData},
+	{"at-end", atEnd},
 	{"live", live},
 	{"large", large},
 	{"screenshots", screenshots},

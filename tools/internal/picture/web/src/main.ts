@@ -42,7 +42,7 @@ async function start(a: About): Promise<void> {
     await follow(app, a.live, tell);
   } else {
     await readPage(app, tell);
-    app.seek(linked(app.history.length) ?? app.steps.move(app.at, -Infinity));
+    app.seek(linked(app.history.length) ?? app.steps.move(app.at, a.end ? Infinity : -Infinity));
   }
 }
 

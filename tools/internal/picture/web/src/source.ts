@@ -8,6 +8,7 @@ import { count } from "./words.ts";
 export interface About extends Names {
   title: string;
   live?: string; // where the events are fetched from
+  end?: boolean; // the page opens at the last event, not at the first
 }
 
 /** A sentence for the reader about the trace as a whole; live says that more may come. */
