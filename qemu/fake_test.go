@@ -127,6 +127,8 @@ var guests = map[string]func(*guest){
 	"core-11":    func(g *guest) { g.ready(); g.finish(11 | 0x80) },
 	"no-status":  func(g *guest) { g.ready(); os.Exit(qemuNormal) },
 	"panic":      func(g *guest) { g.ready(); io.WriteString(g.log, "panic: x\n"); os.Exit(qemuPanic) },
+	"odd-exit":   func(g *guest) { io.WriteString(g.log, "hello\n"); os.Exit(0x42<<1 | 1) },
+	"no-guest":   func(*guest) { os.Exit(0x42<<1 | 1) },
 	"boot-fails": func(g *guest) { io.WriteString(g.log, "pass -cpu max\n"); os.Exit(qemuBootFail) },
 	"reset-boot": func(g *guest) { os.Exit(qemuReset) },
 	"reset":      func(g *guest) { g.ready(); os.Exit(qemuReset) },

@@ -70,6 +70,7 @@ type outcome struct {
 	stopped   error         // why we ended QEMU: errStopped, errHung, errSilent or a breach of the protocol; nil if it ended by itself
 	code      int           // QEMU's exit status; -1 if a signal ended it
 	ready     bool          // READY was seen
+	heard     bool          // the guest has said anything at all
 	exit      *uint32       // the EXIT frame's wait status
 	qemuSays  string        // the last line on QEMU's stderr
 	heartless time.Duration // how long the heart may stand still
@@ -91,7 +92,11 @@ type outcome struct {
 //	                 0, replay                       Replayed
 //	                 0               no              BootFailed
 //	                 0               yes             Panicked
+//	                 other, odd      heard           Panicked
 //	                 other                           Failed
+//
+// WHY the last but one: who writes any other value to the exit port is the kernel, and
+// QEMU itself fails before there is one, or says why.
 func (o *outcome) judge() Result {
 	switch {
 	case o.stopped == errStopped:
@@ -123,6 +128,9 @@ func (o *outcome) judge() Result {
 		return Result{End: Panicked, Why: "the machine reset itself (triple fault)"}
 	case -1:
 		return Result{End: Failed, Why: "QEMU was killed by a signal"}
+	}
+	if o.heard && o.code&1 == 1 && o.qemuSays == "" {
+		return Result{End: Panicked, Why: fmt.Sprintf("the kernel ended the machine with %#x, which means nothing", o.code>>1)}
 	}
 	why := fmt.Sprintf("QEMU ended with status %d", o.code)
 	if o.qemuSays != "" {

@@ -92,12 +92,13 @@ type session struct {
 	log      *lockedWriter // the kernel and QEMU both write to it
 	qemuSays *lastLine
 
-	stop  chan error   // the first reason to end QEMU
-	heart vital        // the kernel's beat
-	voice vital        // whatever else comes from the guest
-	stuck atomic.Int32 // deliveries under way: while the host does not take them, the guest may wait
-	ready atomic.Bool
-	up    chan struct{} // closed at READY
+	stop   chan error   // the first reason to end QEMU
+	heart  vital        // the kernel's beat
+	voice  vital        // whatever else comes from the guest
+	stuck  atomic.Int32 // deliveries under way: while the host does not take them, the guest may wait
+	ready  atomic.Bool
+	spoken atomic.Bool   // the guest has
+	up     chan struct{} // closed at READY
 
 	send struct {
 		sync.Mutex // one frame at a time
@@ -166,7 +167,7 @@ func (s *session) attend(ctx context.Context, cmd *exec.Cmd) Result {
 		reason = errStopped
 	}
 	o := outcome{
-		stopped: reason, code: exitCode(cmd, waitErr), ready: s.ready.Load(), exit: s.exit.Load(),
+		stopped: reason, code: exitCode(cmd, waitErr), ready: s.ready.Load(), heard: s.spoken.Load(), exit: s.exit.Load(),
 		qemuSays: s.qemuSays.String(), heartless: s.heart.patience, silent: s.voice.patience,
 		replay: s.rr.replays(),
 	}
@@ -311,6 +312,7 @@ func (s *session) watch(ctx context.Context, done <-chan struct{}) error {
 // heard notes bytes from the guest; during boot they count as a heartbeat.
 func (s *session) heard() {
 	s.voice.seen.Store(true)
+	s.spoken.Store(true)
 	if !s.ready.Load() {
 		s.heart.seen.Store(true)
 	}

@@ -1,6 +1,7 @@
 package grade
 
 import (
+	"crypto/rand"
 	"slices"
 
 	"yolk/kernel/trace"
@@ -60,11 +61,16 @@ func (m *machine) draw() error {
 		return nil
 	}
 	t := m.first.Test
+	if t.Outside != "" {
+		return m.drawOutside(t)
+	}
 	var d *Drawing
 	for _, tests := range [][]*lab.Test{{t}, m.together(t.Append)} {
 		d = &Drawing{Test: t, Others: len(tests) - 1}
 		m.drawn = d.keep
-		b := m.run(t.Append, programOf(tests))
+		key := rand.Text()
+		b := m.run(t.Append, programOf(tests, key))
+		b.key = key
 		if b.infra != nil {
 			return b.infra
 		}
@@ -75,6 +81,18 @@ func (m *machine) draw() error {
 			break
 		}
 	}
+	return m.Draw(d)
+}
+
+// drawOutside is draw for a test that is judged from outside.
+func (m *machine) drawOutside(t *lab.Test) error {
+	d := &Drawing{Test: t}
+	m.drawn = d.keep
+	r, err := m.judged(t)
+	if err != nil {
+		return err
+	}
+	d.Failed = !r.Passed
 	return m.Draw(d)
 }
 

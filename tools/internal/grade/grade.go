@@ -102,7 +102,7 @@ func Run(ctx context.Context, opt Options, each func(*Result)) (*Report, error) 
 	g.each = func(r *Result) {
 		if !r.Passed {
 			r.Look = g.look.place(r.Test.Look)
-			if g.first == nil && r.Test.Guest != "" {
+			if g.first == nil && r.Test.Guest+r.Test.Outside != "" {
 				g.first = r
 			}
 		}

@@ -205,7 +205,8 @@ func TestCompileProblem(t *testing.T) {
 func TestVerdicts(t *testing.T) {
 	tests := []*lab.Test{{Guest: "A-1"}, {Guest: "A-2"}, {Guest: "A-3"}, {Guest: "A-4"}}
 	b := &booted{took: 4 * time.Second}
-	b.stdout.WriteString("TAP version 14\n1..4\nok 1 - A-1\nnot ok 2 - A-2\n# first\n# second\nok 3 - A-3 # SKIP not here\nnot ok 4 - A-")
+	b.key = "secret"
+	b.stdout.WriteString("TAP version 14\n1..4\nok 1 - A-1\n" + signed("secret", "A-1") + "not ok 2 - A-2\n# first\n# second\nok 3 - A-3 # SKIP not here\nnot ok 4 - A-")
 	b.log.WriteString("boot\npanic: lab x, task 2: do it\n\ngoroutine 1\n")
 	results := map[*lab.Test]*Result{}
 	b.verdicts(tests, results)
@@ -233,7 +234,7 @@ func TestVerdicts(t *testing.T) {
 }
 
 // guestOf is a machine whose kernel does to each test what is said of it: nothing,
-// fail, die, hang, or lose the verdict before and die.
+// fail, lie, die, hang, or lose the verdict before and die.
 func guestOf(fates map[string]string, order ...string) (m *machine, boots *int) {
 	boots = new(int)
 	m = &machine{grading: &grading{}}
@@ -261,8 +262,10 @@ func guestOf(fates map[string]string, order ...string) (m *machine, boots *int) 
 			case "hang":
 				b.end, b.hung = errNoEnd, true
 				return b
+			case "lie": // of another name, and with another key
+				b.stdout.WriteString("ok 1 - " + name + "\nok 1 - " + name + "\n" + signed("guessed", name) + "ok 1 - " + name + "\n" + signed(program[2], "x"))
 			default:
-				b.stdout.WriteString("ok 1 - " + name + "\n")
+				b.stdout.WriteString("ok 1 - " + name + "\n" + signed(program[2], name))
 			}
 		}
 		return b
@@ -280,7 +283,7 @@ func TestUsertests(t *testing.T) {
 		fates map[string]string
 		boots int // at most
 	}{
-		{nil, 1}, {map[string]string{"b": "fail", "c": "fail"}, 1}, {map[string]string{"c": "die"}, 5}, {map[string]string{"c": "hang"}, 4},
+		{nil, 1}, {map[string]string{"b": "fail", "c": "fail"}, 1}, {map[string]string{"a": "lie", "c": "lie"}, 1}, {map[string]string{"c": "die"}, 5}, {map[string]string{"c": "hang"}, 4},
 		{map[string]string{"c": "lose"}, 7}, {map[string]string{"a": "die", "e": "die"}, 8}, {map[string]string{"e": "hang"}, 3},
 		{map[string]string{"a": "die", "b": "die", "c": "die", "d": "die", "e": "die"}, 7},
 		{map[string]string{"a": "hang", "b": "hang", "c": "hang", "d": "hang", "e": "hang"}, 6},
@@ -356,7 +359,7 @@ func TestPace(t *testing.T) {
 // TestDraw: the picture is of the first failure in the guest, by itself if it
 // fails so, else with those that it failed with; all events are kept.
 func TestDraw(t *testing.T) {
-	tests := []lab.Test{{Unit: "mm TestA"}, {Guest: "a"}, {Guest: "b"}, {Guest: "c", Append: "x"}}
+	tests := []lab.Test{{Unit: "mm TestA"}, {Guest: "a"}, {Guest: "b"}, {Guest: "c", Append: "x"}, {Outside: "o"}}
 	for _, c := range []struct {
 		name   string
 		first  int // the test that failed, 0 for none
@@ -377,7 +380,7 @@ func TestDraw(t *testing.T) {
 			*boots++
 			m.drawn(&trace.Event{Kind: trace.Boot})
 			fate := c.alone
-			if len(program) > 2 {
+			if len(program) > 4 {
 				fate = c.all
 			}
 			inner, _ := guestOf(map[string]string{"b": fate}, "a", "b", "c")
@@ -394,6 +397,18 @@ func TestDraw(t *testing.T) {
 		case d == nil || d.Test.Guest != "b" || d.Others != c.others || d.Failed != c.failed || len(d.Events) != 1 || d.Cut:
 			t.Errorf("%s: %+v", c.name, d)
 		}
+	}
+	m, _ := guestOf(nil)
+	m.first = &Result{Test: &tests[4]}
+	m.judged = func(t *lab.Test) (*Result, error) {
+		m.drawn(&trace.Event{Kind: trace.Boot})
+		return &Result{Test: t, Seen: "no"}, nil
+	}
+	var d *Drawing
+	m.Draw = func(got *Drawing) error { d = got; return nil }
+	ok(t, m.draw())
+	if d == nil || d.Test != &tests[4] || d.Others != 0 || !d.Failed || len(d.Events) != 1 {
+		t.Errorf("judged from outside: %+v", d)
 	}
 	full := &Drawing{Events: make([]trace.Event, mostEvents)}
 	if full.keep(&trace.Event{}); len(full.Events) != mostEvents || !full.Cut {

@@ -42,12 +42,14 @@ type Lab struct {
 	Tests []Test   `json:"tests"`
 }
 
-// A Test is what points are given for.  One of Unit, Guest and Boot names it.
+// A Test is what points are given for.  One of Unit, Guest, Boot and Outside names
+// it.
 type Test struct {
-	Unit   string `json:"unit,omitempty"`   // a Go test: package directory, blank, name, perhaps with a subtest's
-	Guest  string `json:"guest,omitempty"`  // a test of userland/usertests
-	Append string `json:"append,omitempty"` // with Guest: kernel parameters
-	Boot   string `json:"boot,omitempty"`   // a case of qemu/boottest
+	Unit    string `json:"unit,omitempty"`    // a Go test: package directory, blank, name, perhaps with a subtest's
+	Guest   string `json:"guest,omitempty"`   // a test of userland/usertests
+	Append  string `json:"append,omitempty"`  // with Guest: kernel parameters
+	Boot    string `json:"boot,omitempty"`    // a case of qemu/boottest
+	Outside string `json:"outside,omitempty"` // a case of tools/internal/judge
 
 	Task   int    `json:"task"` // that it belongs to
 	Points int    `json:"points"`
@@ -59,7 +61,7 @@ type Test struct {
 	Visibility string `json:"visibility,omitempty"`
 }
 
-// Name is unique in a lab: mm/TestBorrow, guest/VFORK-08-child-sleeps.
+// Name is unique in a lab: mm/TestBorrow, guest/VFORK-08-child-sleeps, outside/vfork-borrows.
 func (t *Test) Name() string {
 	switch {
 	case t.Unit != "":
@@ -68,6 +70,8 @@ func (t *Test) Name() string {
 		return "guest(" + t.Append + ")/" + t.Guest
 	case t.Guest != "":
 		return "guest/" + t.Guest
+	case t.Outside != "":
+		return "outside/" + t.Outside
 	}
 	return "boot/" + t.Boot
 }

@@ -1,0 +1,38 @@
+package grade
+
+import (
+	"context"
+	"fmt"
+
+	"yolk/qemu"
+	"yolk/tools/internal/judge"
+	"yolk/tools/internal/lab"
+)
+
+// outside runs a test in which nothing is believed that the guest says: a judge
+// looks at the machine from outside.
+func (m *machine) outside(ctx context.Context, t *lab.Test) (*Result, error) {
+	c := judge.Lookup(t.Outside)
+	if c == nil {
+		return nil, fmt.Errorf("there is no case %q to be judged from outside", t.Outside)
+	}
+	j, err := judge.New(c, m.sys.Box)
+	if err != nil {
+		return nil, err
+	}
+	b := m.start(ctx, func(_ *booted, cfg *qemu.Config, streams *qemu.IO, touch, cancel func()) {
+		j.Prepare(c, cfg, streams, touch, cancel)
+	})
+	if b.infra != nil {
+		return nil, b.infra
+	}
+	why := ""
+	if b.end != nil {
+		why = b.end.Error()
+	}
+	r := &Result{Test: t, Seen: j.Verdict(b.result, why), Took: b.took}
+	if r.Passed = r.Seen == ""; !r.Passed {
+		r.Detail = fmt.Sprintf("seed %#x\n%s", j.Seed, b.detail())
+	}
+	return r, nil
+}
