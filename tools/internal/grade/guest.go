@@ -26,12 +26,13 @@ import (
 // A machine boots the tree that is graded.
 type machine struct {
 	*grading
-	qemu   string
-	sys    *system.System
-	run    func(append string, program []string) *booted
-	judged func(t *lab.Test) (*Result, error) // runs a test that is judged from outside
-	listed func() []string                    // the guest's tests in their order; nil if the kernel runs no program at all
-	drawn  func(*trace.Event)                 // if not nil: gets the events of all boots, of all classes
+	qemu     string
+	sys      *system.System
+	run      func(append string, program []string) *booted
+	lifeless *booted                            // of a kernel that runs no program at all, how it ended; else nil
+	judged   func(t *lab.Test) (*Result, error) // runs a test that is judged from outside
+	listed   func() []string                    // the guest's tests in their order; nil if the kernel runs no program at all
+	drawn    func(*trace.Event)                 // if not nil: gets the events of all boots, of all classes
 }
 
 // guests runs the tests that need QEMU.
@@ -107,6 +108,7 @@ func (m *machine) usertests(tests []*lab.Test) error {
 			b.fail(batch, results, "the test gave no verdict")
 			size = len(tests)
 		case m.listed() == nil:
+			m.mourn(b)
 			b.fail(left, results, b.end.Error())
 		default:
 			m.sort(left) // and with it the batch, which is its beginning

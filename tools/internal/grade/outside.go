@@ -20,6 +20,9 @@ func (m *machine) outside(ctx context.Context, t *lab.Test) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if m.lifeless != nil {
+		return &Result{Test: t, Seen: m.lifeless.end.Error(), Detail: m.lifeless.detail()}, nil
+	}
 	b := m.start(ctx, func(_ *booted, cfg *qemu.Config, streams *qemu.IO, touch, cancel func()) {
 		j.Prepare(c, cfg, streams, touch, cancel)
 	})
@@ -29,10 +32,19 @@ func (m *machine) outside(ctx context.Context, t *lab.Test) (*Result, error) {
 	why := ""
 	if b.end != nil {
 		why = b.end.Error()
+		m.mourn(b)
 	}
 	r := &Result{Test: t, Seen: j.Verdict(b.result, why), Took: b.took}
 	if r.Passed = r.Seen == ""; !r.Passed {
 		r.Detail = fmt.Sprintf("seed %#x\n%s", j.Seed, b.detail())
 	}
 	return r, nil
+}
+
+// mourn notes, of a boot that has ended badly, that the kernel runs no program at
+// all, if that is so: other boots are spared.
+func (m *machine) mourn(b *booted) {
+	if m.lifeless == nil && m.listed() == nil {
+		m.lifeless = b
+	}
 }

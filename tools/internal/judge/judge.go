@@ -52,8 +52,8 @@ type Judge struct {
 	first  *Proc
 	// atEntry looks at a new program's first instruction; nil if nobody does.
 	atEntry func(regs stub.Registers)
-	status byte  // with which the first process exits in the end
-	ended  bool  // it was told to
+	status  byte // with which the first process exits in the end
+	ended   bool // it was told to
 
 	err atomic.Pointer[verdict]
 }

@@ -96,6 +96,7 @@ func groups() []group {
 		{"picture", 1, pictureChecks},
 		{"mutant", 2, mutantChecks},
 		{"lab", 2, labChecks},
+		{"redteam", 1, redTeamChecks},
 	}
 }
 
