@@ -129,6 +129,8 @@ const maxPID = 32768
 // allocPID returns a number that is in use neither as a pid nor as a process
 // group or session: a group outlives its leader, and a new process that got
 // its number would join it unasked.
+//
+//lab:process 1 choose a number for a process
 func (k *Kernel) allocPID() int {
 	for {
 		k.lastPID++
