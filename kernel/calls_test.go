@@ -1,11 +1,14 @@
 package kernel
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
 	"yolk/arch/amd64"
 	"yolk/kernel/abi"
+	"yolk/kernel/elf"
 	"yolk/mm"
 )
 
@@ -62,6 +65,29 @@ func TestSystemInformation(t *testing.T) {
 		a.Syscall(abi.SysTimes, varA).Probe(18).Jmp("end").String("name", "a name longer than fifteen bytes").Label("end")
 	}, 1, 0, 2, abi.EFAULT, 3, 0, 4, 64, 5, abi.EINVAL, 6, abi.EFAULT, 7, 8, 8, 1, 9, abi.EINVAL,
 		10, 0, 11, 0, 12, 0x6c20656d616e2061, 13, abi.EINVAL, 14, 1, 15, abi.ENOSYS, 16, 0, 17, abi.EINVAL, 18, 0)
+}
+
+// Each reason has its number, however it is wrapped; one that has none is a
+// defect of the kernel's.
+func TestErrnos(t *testing.T) {
+	want := map[error]abi.Errno{abi.ESRCH: abi.ESRCH, elf.BadMachine: abi.ENOEXEC, elf.BadFileSize: abi.ENOEXEC}
+	for _, row := range errnos {
+		want[row.reason] = row.errno
+	}
+	for reason, n := range want {
+		once := fmt.Errorf("/bin/sh: %w", reason)
+		for _, err := range []error{reason, once, fmt.Errorf("process 1: %w", once)} {
+			if got := errnoOf(err); got != n {
+				t.Errorf("%v: %v, want %v", err, got, n)
+			}
+		}
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a reason that has no number got one")
+		}
+	}()
+	errnoOf(errors.New("nobody knows"))
 }
 
 // Unknown numbers are ENOSYS, and one line in the log each.
@@ -205,12 +231,14 @@ func TestPreemption(t *testing.T) {
 			fork(a, abi.SysFork, "spin")
 			a.Mov(R13, 50).Label("loop").Syscall(abi.SysSchedYield).AddImm(R13, -1).Jnz("loop")
 			a.Syscall(abi.SysKill, R12, abi.SIGKILL).Probe(1)
-			wait(a, 0)
+			wait(a, varA)
+			load(a, varA)
+			a.Probe(2)
 			exit(a, 0)
 			a.Label("spin").Jmp("spin")
 		})
 		s.boot("/init")
-		s.want(1, 0)
+		s.want(1, 0, 2, abi.SIGKILL)
 	})
 }
 

@@ -38,6 +38,8 @@ var errnos = []struct {
 
 // errnoOf turns a reason into the number that the gate returns (errno(3)).  A
 // reason that is not in the table is a defect of the kernel's.
+//
+//lab:gate 2 find the number of an error, however it is wrapped
 func errnoOf(err error) abi.Errno {
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		switch e := e.(type) {

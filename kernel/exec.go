@@ -48,6 +48,8 @@ func (p *Process) execve(path, argv, envp uint64) error {
 // load replaces what p runs by the program at path (execve(2)).  Its first half
 // builds the new image beside the old one; all that can fail is in it, and a
 // failure leaves p as it was.  Its second half cannot fail.
+//
+//lab:exec 5 do all that can fail beside the old image, and then become the new one
 func (p *Process) load(path string, argv, envp []string) error {
 	if len(argv) == 0 {
 		argv = []string{""} // programs rely on having a name
@@ -71,7 +73,10 @@ func (p *Process) load(path string, argv, envp []string) error {
 	return nil
 }
 
-// become makes the image that b built p's own.
+// become makes the image that b built p's own: the old address space is left, and
+// descriptors, registers and signals become what execve(2) wants them to be.
+//
+//lab:exec 5 put the new image in place, which cannot fail
 func (p *Process) become(b *builder) {
 	p.emit(trace.ClassProcess, trace.Event{Kind: trace.Exec, Old: uint64(p.root), New: uint64(b.space.Root())})
 	p.Files.CloseExec() // before releaseSpace: a vfork parent must find them closed
@@ -218,6 +223,8 @@ func (b *builder) build() error {
 //	Start              FileEnd              End
 //	  │ whole pages │ tail │0000│ zero pages │
 //	  │ of the file │  a page   │ anonymous  │
+//
+//lab:exec 2 map a segment, of which no page may become present
 func (b *builder) mapSegment(s elf.Segment) error {
 	tail := s.FileEnd &^ (mm.PageSize - 1)
 	if err := b.mapPages(b.object, s.Start, tail, s.Offset, s.Flags); err != nil {
@@ -239,6 +246,8 @@ func (b *builder) mapSegment(s elf.Segment) error {
 // WHY an object of its own: the bytes that follow in the file must not show, and
 // the page cache's page is everybody's.  To clear them in a private copy would
 // make a page present that the program may never touch.
+//
+//lab:exec 2 map the page in which the bytes of a segment end and its zeroes begin
 func (b *builder) mapTail(va, off, n uint64, flags uint32) error {
 	if off >= b.object.Size() { // past the file's end: SIGBUS
 		return b.mapPages(b.object, va, va+mm.PageSize, off, flags)

@@ -31,6 +31,8 @@ func (r *argReader) release() { r.p.budget.Release(r.charged) }
 
 // strings copies in the strings to which the array of pointers at va leads; a
 // nil array is empty, as on Linux.
+//
+//lab:exec 4 copy in a list of strings, of which nothing is to be believed
 func (r *argReader) strings(va uint64) (list []string, err error) {
 	for ; va != 0; va += 8 {
 		ptr, err := r.p.space.LoadUint64(mm.VirtAddr(va))
@@ -65,6 +67,8 @@ func (r *argReader) strings(va uint64) (list []string, err error) {
 //	         environment strings
 //	         the path that was executed, for AT_EXECFN
 //	UserEnd  8 zero bytes
+//
+//lab:exec 3 write what a program finds on its stack
 func (b *builder) writeStack() error {
 	const platform = "x86_64"
 	execfn := uint64(mm.UserEnd) - 8 - size(b.name)

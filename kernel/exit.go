@@ -25,6 +25,8 @@ func sysExit(p *Process, a *Args) (uint64, error) {
 
 // exit takes p apart, its own goroutine doing the work, and leaves a zombie
 // that holds the status until the parent asks for it.
+//
+//lab:process 2 take a process apart, and leave a zombie
 func (p *Process) exit() {
 	k := p.kernel
 	hookExit(p)
@@ -52,6 +54,8 @@ func (p *Process) exit() {
 
 // abandonChildren gives p's children, zombies too, to process 1; those of
 // process 1 itself are nobody's.
+//
+//lab:process 3 give the children of a process to process 1
 func (p *Process) abandonChildren() {
 	k, heir := p.kernel, p.kernel.init
 	if heir == p {
@@ -77,6 +81,8 @@ func (p *Process) abandonChildren() {
 // notifyParent tells the parent that p is a zombie.  A parent that ignores
 // SIGCHLD, or set SA_NOCLDWAIT, has declared that it will not wait: then there
 // is no zombie (wait(2), NOTES).
+//
+//lab:process 3 tell the parent, unless it does not want to know
 func (p *Process) notifyParent() {
 	parent, act := p.parent, &p.parent.Signals.Actions[abi.SIGCHLD]
 	if p.exitSignal != 0 && act.Handler != abi.SIG_IGN {
@@ -163,6 +169,8 @@ func sysWaitid(p *Process, a *Args) (uint64, error) {
 
 // await returns a child with news, and the news as a wait status.  It sleeps
 // until there is one, or under WNOHANG returns none.
+//
+//lab:process 4 wait for a child with news
 func (p *Process) await(q *waitRequest) (*Process, uint32, error) {
 	for {
 		some := false
@@ -189,6 +197,8 @@ func (p *Process) await(q *waitRequest) (*Process, uint32, error) {
 
 // match reports whether q asks about c.  A child by clone(2) whose end is not
 // told by SIGCHLD is asked about with __WCLONE or __WALL.
+//
+//lab:process 4 say whether a child is among those that are waited for
 func (q *waitRequest) match(c *Process) bool {
 	if q.kind == abi.P_PID && c.pid != q.id || q.kind == abi.P_PGID && c.pgid != q.id {
 		return false
@@ -197,6 +207,8 @@ func (q *waitRequest) match(c *Process) bool {
 }
 
 // news returns what there is to tell about c, as a wait status.
+//
+//lab:process 4 say what there is to tell about a child
 func (q *waitRequest) news(c *Process) (uint32, bool) {
 	switch {
 	case c.state == Zombie:
@@ -209,6 +221,8 @@ func (q *waitRequest) news(c *Process) (uint32, bool) {
 
 // collect takes the news about c as told and returns c's pid; unless they could
 // not be told: err loses no child.
+//
+//lab:process 4 take the news as told, and a zombie away
 func (p *Process) collect(c *Process, status uint32, q *waitRequest, err error) (uint64, error) {
 	pid := uint64(c.pid)
 	switch {

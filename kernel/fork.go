@@ -108,6 +108,8 @@ func (p *Process) lendSpace(child *Process) {
 
 // inherit copies what a child has in common with its parent and can be had
 // without asking (fork(2)).  Pending signals, timers and CPU times are not.
+//
+//lab:process 1 give a child what it has in common with its parent
 func (child *Process) inherit(p *Process, q *cloneRequest) {
 	*child.frame = *p.frame
 	child.frame.RAX = 0

@@ -128,3 +128,33 @@ func sysSchedYield(p *Process, _ *Args) (uint64, error) {
 	p.yield()
 	return 0, nil
 }
+
+// maxPID bounds process numbers, as Linux's default pid_max.
+const maxPID = 32768
+
+// allocPID returns a number that is in use neither as a pid nor as a process
+// group or session: a group outlives its leader, and a new process that got
+// its number would join it unasked.
+//
+//lab:process 1 choose a number for a process
+func (k *Kernel) allocPID() int {
+	for {
+		k.lastPID++
+		if k.lastPID == maxPID {
+			k.lastPID = 2
+		}
+		if k.idUses[k.lastPID] == 0 {
+			return k.lastPID
+		}
+	}
+}
+
+// useID notes that id is used n times more; 0 stands for none.
+func (k *Kernel) useID(id, n int) {
+	if id == 0 {
+		return
+	}
+	if k.idUses[id] += n; k.idUses[id] == 0 {
+		delete(k.idUses, id)
+	}
+}

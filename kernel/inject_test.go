@@ -32,6 +32,9 @@ type scarcity struct {
 // budgetStep is how finely the budget is cut: the smallest charge is larger.
 const budgetStep = 16
 
+// maxSteps is more than any operation takes.
+const maxSteps = 10000
+
 func (x *scarcity) probe(p *Process, id uint32, f *amd64.TrapFrame) {
 	s := x.s
 	switch id {
@@ -64,12 +67,21 @@ func (x *scarcity) probe(p *Process, id uint32, f *amd64.TrapFrame) {
 		x.failures++
 		x.step++
 		if free, used := s.mem.Frames.Free(), s.budget.Used(); free != x.free || used != x.used {
-			s.t.Fatalf("step %d: %d frames free, were %d; %d bytes charged, were %d", x.step, free, x.free, used, x.used)
+			x.fail(p, "%d frames free, were %d; %d bytes charged, were %d", free, x.free, used, x.used)
 		}
 		if after := snapshot(p); after != x.before {
-			s.t.Fatalf("step %d: the process was\n%s\nand is\n%s", x.step, x.before, after)
+			x.fail(p, "the process was\n%s\nand is\n%s", x.before, after)
+		}
+		if x.step == maxSteps {
+			x.fail(p, "the operation fails, however much it has")
 		}
 	}
+}
+
+// fail ends the test, by ending the process that it is about.
+func (x *scarcity) fail(p *Process, format string, args ...any) {
+	x.s.t.Errorf("step %d: "+format, append([]any{x.step}, args...)...)
+	p.doom(abi.SIGKILL)
 }
 
 // relent lets everything be had again.

@@ -123,34 +123,6 @@ func (k *Kernel) forget(p *Process) {
 	k.base.Release(processCost)
 }
 
-// maxPID bounds process numbers, as Linux's default pid_max.
-const maxPID = 32768
-
-// allocPID returns a number that is in use neither as a pid nor as a process
-// group or session: a group outlives its leader, and a new process that got
-// its number would join it unasked.
-func (k *Kernel) allocPID() int {
-	for {
-		k.lastPID++
-		if k.lastPID == maxPID {
-			k.lastPID = 2
-		}
-		if k.idUses[k.lastPID] == 0 {
-			return k.lastPID
-		}
-	}
-}
-
-// useID notes that id is used n times more; 0 stands for none.
-func (k *Kernel) useID(id, n int) {
-	if id == 0 {
-		return
-	}
-	if k.idUses[id] += n; k.idUses[id] == 0 {
-		delete(k.idUses, id)
-	}
-}
-
 // run is the life of a process.  Between two entries to user mode, it does
 // what the trap asks for and whatever has come up meanwhile.
 //

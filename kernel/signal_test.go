@@ -367,6 +367,44 @@ func TestFaultHandlerMends(t *testing.T) {
 	})
 }
 
+// ALL-05: the address that a handler is told is the instruction's where that is to
+// blame, and none where it is not.
+func TestAddressOfAnException(t *testing.T) {
+	for name, c := range map[string]struct {
+		sig  int
+		code []byte
+		told bool
+	}{
+		"ud2":  {abi.SIGILL, []byte{0x0f, 0x0b}, true},
+		"hlt":  {abi.SIGSEGV, []byte{0xf4}, false},
+		"int3": {abi.SIGTRAP, []byte{0xcc}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, options{}, func(s *system) {
+				s.onProbe = func(p *Process, id uint32, f *amd64.TrapFrame) {
+					var b [frameSize]byte
+					must(t, p.CopyIn(b[:], f.RSP))
+					want := uint64(0)
+					if c.told {
+						want = f.R15
+					}
+					if addr := binary.LittleEndian.Uint64(b[frameInfo+16:]); addr != want {
+						t.Errorf("si_addr %#x, want %#x", addr, want)
+					}
+				}
+				s.program("/init", func(a *Asm) {
+					handler(a, c.sig, "handler", abi.SA_SIGINFO)
+					a.Mov(R15, "fault").Label("fault").Raw(c.code...)
+					a.Label("handler").Probe(1)
+					exit(a, 0)
+				})
+				s.boot("/init")
+				s.value(1)
+			})
+		})
+	}
+}
+
 // EINTR and SA_RESTART around wait4, read of a pipe, nanosleep and pause.
 func TestInterruptedCalls(t *testing.T) {
 	calls := map[string]struct {
@@ -463,6 +501,8 @@ func TestStopAndContinue(t *testing.T) {
 			fork(a, abi.SysFork, "child")
 			sleep(a, 2)
 			a.Syscall(abi.SysKill, R12, abi.SIGSTOP)
+			sleep(a, 1)
+			a.Syscall(abi.SysWait4, -1, varA, abi.WNOHANG, 0).Probe(8) // does not ask for stops
 			a.Syscall(abi.SysWait4, -1, varA, abi.WUNTRACED, 0).Probe(1)
 			load(a, varA)
 			a.Probe(2).Probe(21)
@@ -485,7 +525,7 @@ func TestStopAndContinue(t *testing.T) {
 			exit(a, 0)
 		})
 		s.boot("/init")
-		s.want(1, 2, 2, abi.SIGSTOP<<8|0x7f, 3, 0, 4, 0, 5, 2, 6, 0xffff, 7, 0)
+		s.want(8, 0, 1, 2, 2, abi.SIGSTOP<<8|0x7f, 3, 0, 4, 0, 5, 2, 6, 0xffff, 7, 0)
 	})
 }
 
@@ -629,11 +669,43 @@ func TestKill(t *testing.T) {
 			a.Probe(9)
 			a.Syscall(abi.SysKill, R15, 0).Probe(10)
 			a.Syscall(abi.SysTgkill, 1, 1, 0).Probe(11).Syscall(abi.SysTgkill, 1, 2, 0).Probe(12).Syscall(abi.SysTkill, 0, 0).Probe(13)
+			fork(a, abi.SysFork, "alone")
+			wait(a, 0)
+			exit(a, 0)
+			a.Label("alone").Syscall(abi.SysKill, -1, abi.SIGTERM).Probe(14) // not the caller, and not process 1
 			exit(a, 0)
 			a.Label("child").Syscall(abi.SysPause)
 		})
 		s.boot("/init")
 		s.want(1, abi.ESRCH, 2, abi.EINVAL, 3, 0, 4, abi.ESRCH, 5, 0, 6, 0, 7, 0, 8, abi.SIGTERM, 9, abi.SIGTERM,
-			10, abi.ESRCH, 11, 0, 12, abi.ESRCH, 13, abi.EINVAL)
+			10, abi.ESRCH, 11, 0, 12, abi.ESRCH, 13, abi.EINVAL, 14, abi.ESRCH)
+	})
+}
+
+// kill(2) by a user who is not 0: its own processes, and nobody else's, but SIGCONT
+// in its session.
+func TestKillPermission(t *testing.T) {
+	bubble(t, options{}, func(s *system) {
+		s.program("/init", func(a *Asm) {
+			fork(a, abi.SysFork, "child")
+			a.Copy(R14, R12)
+			a.Syscall(abi.SysSetresuid, 10, 20, 30).Probe(1)
+			a.Syscall(abi.SysKill, R14, abi.SIGTERM).Probe(2) // of user 0
+			a.Syscall(abi.SysKill, R14, abi.SIGCONT).Probe(3)
+			a.Syscall(abi.SysKill, R14, 0).Probe(4)
+			sleep(a, 2)
+			a.Syscall(abi.SysKill, R14, 0).Probe(5) // of user 10 by now
+			a.Syscall(abi.SysKill, R14, abi.SIGTERM).Probe(6)
+			wait(a, varA)
+			load(a, varA)
+			a.Probe(7)
+			exit(a, 0)
+			a.Label("child")
+			sleep(a, 1)
+			a.Syscall(abi.SysSetresuid, 10, 10, 10)
+			a.Syscall(abi.SysPause)
+		})
+		s.boot("/init")
+		s.want(1, 0, 2, abi.EPERM, 3, 0, 4, abi.EPERM, 5, 0, 6, 0, 7, abi.SIGTERM)
 	})
 }

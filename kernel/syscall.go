@@ -3,6 +3,7 @@ package kernel
 import (
 	"encoding/binary"
 
+	"yolk/arch/amd64"
 	"yolk/kernel/abi"
 	"yolk/kernel/trace"
 	"yolk/kernel/vfs"
@@ -22,38 +23,50 @@ type Call struct {
 	Do   func(p *Process, a *Args) (uint64, error)
 }
 
+// load takes the arguments from the registers that they are passed in.
+//
+//lab:gate 1 take the arguments of a system call out of the registers
+func (a *Args) load(f *amd64.TrapFrame) {
+	a[0], a[1], a[2], a[3], a[4], a[5] = f.RDI, f.RSI, f.RDX, f.R10, f.R8, f.R9
+}
+
 // syscall carries out the system call that the trap frame asks for.
 //
 // WHY the arguments live in the Process: Do is called through a table, so the
 // compiler could not keep them on the stack, and a null system call must not
 // allocate.
 func (p *Process) syscall() {
-	f, k := p.frame, p.kernel
+	f, log := p.frame, p.kernel.trace
 	nr := f.RAX
-	a := &p.args
-	a[0], a[1], a[2], a[3], a[4], a[5] = f.RDI, f.RSI, f.RDX, f.R10, f.R8, f.R9
-	if k.trace.On(trace.ClassSyscall) {
+	p.args.load(f)
+	if log.On(trace.ClassSyscall) {
 		p.traceCall(nr)
 	}
+	f.RAX = p.dispatch(nr)
+	if log.On(trace.ClassSyscall) {
+		p.traceReturn(nr, f.RAX)
+	}
+}
+
+// dispatch has system call nr done and returns what goes to RAX: its result, or
+// an errno, negated.  A call that was interrupted is remembered, to be restarted
+// perhaps (settle).
+//
+//lab:gate 2 have the system call done, and make one number of its result or its error
+func (p *Process) dispatch(nr uint64) uint64 {
+	k := p.kernel
 	if nr >= abi.SysCount || k.calls[nr].Do == nil {
 		k.logUnknown(nr)
-		f.RAX = errnoValue(abi.ENOSYS)
-		if k.trace.On(trace.ClassSyscall) {
-			p.traceReturn(nr, f.RAX)
-		}
-		return
+		return errnoValue(abi.ENOSYS)
 	}
-	ret, err := k.calls[nr].Do(p, a)
-	if err != nil {
-		if err == vfs.ErrInterrupted {
-			p.interruptedCall = int(nr)
-		}
-		ret = errnoValue(errnoOf(err))
+	ret, err := k.calls[nr].Do(p, &p.args)
+	if err == nil {
+		return ret
 	}
-	f.RAX = ret
-	if k.trace.On(trace.ClassSyscall) {
-		p.traceReturn(nr, ret)
+	if err == vfs.ErrInterrupted {
+		p.interruptedCall = int(nr)
 	}
+	return errnoValue(errnoOf(err))
 }
 
 // errnoValue is an errno as RAX carries it.

@@ -12,6 +12,8 @@ import (
 )
 
 // trap answers whatever ended user mode other than a system call.
+//
+//lab:gate 1 find out why user mode has ended, and who answers that
 func (p *Process) trap() {
 	switch v := p.frame.Vector; {
 	case v == amd64.PageFault:
@@ -101,6 +103,9 @@ var exceptions = map[uint64]struct {
 	amd64.AlignmentCheck:    {abi.SIGBUS, abi.BUS_ADRALN, false, "misaligned access"},
 }
 
+// exception sends the signal that the table has for a vector.
+//
+//lab:gate 5 make a signal of an exception
 func (p *Process) exception(vector uint64) {
 	e, ok := exceptions[vector]
 	if !ok {

@@ -64,6 +64,29 @@ func TestWAIT02Orphans(t *testing.T) {
 	})
 }
 
+// WAIT-02: a zombie whose new parent wants no zombies is none of its children.
+func TestWAIT02OrphanedZombieNobodyWants(t *testing.T) {
+	bubble(t, options{}, func(s *system) {
+		s.program("/init", func(a *Asm) {
+			ignore(a, abi.SIGCHLD)
+			fork(a, abi.SysFork, "middle")
+			wait(a, 0)
+			a.Probe(1)
+			exit(a, 0)
+			a.Label("middle")
+			store(a, varD, abi.SIG_DFL)
+			a.Syscall(abi.SysRtSigaction, abi.SIGCHLD, varD, 0, 8)
+			fork(a, abi.SysFork, "zombie")
+			sleep(a, 1) // it is one by now
+			exit(a, 0)
+			a.Label("zombie")
+			exit(a, 0)
+		})
+		s.boot("/init")
+		s.want(1, abi.ECHILD)
+	})
+}
+
 // WAIT-03: whom wait4 and waitid wait for.
 func TestWAIT03Selectors(t *testing.T) {
 	bubble(t, options{}, func(s *system) {

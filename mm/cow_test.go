@@ -319,6 +319,12 @@ func TestCOW13WildPointers(t *testing.T) {
 			t.Errorf("no bytes to %#x: %v", va, err)
 		}
 	}
+	for _, n := range []int{-1, -page, -1 << 63} { // what a program calls a length may be no int
+		r := p.Range(mm.UserEnd-page, n)
+		if _, err := r.Write(make([]byte, 8)); !errors.Is(err, mm.ErrFault) {
+			t.Errorf("a write to %d bytes: %v", n, err)
+		}
+	}
 	m.finish()
 }
 

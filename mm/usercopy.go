@@ -61,6 +61,8 @@ func (u *UserRange) skip(n int) {
 
 // valid reports whether the range lies wholly in the user half; one without
 // bytes may lie anywhere.
+//
+//lab:gate 3 say whether a range is wholly the user's
 func (u *UserRange) valid() bool { return u.n == 0 || u.n > 0 && inUser(u.va, uint64(u.n)) }
 
 // bytes returns the first page's part of the range, ready for the access.
@@ -76,6 +78,8 @@ func (u *UserRange) bytes(access FaultCode) ([]byte, error) {
 // WHY through the entry and not by the frame that some earlier call saw: the
 // entry carries the user's rights and the copy-on-write mark.  A write that
 // went past it would change a page that others share.
+//
+//lab:gate 3 make a page of the user's ready for an access, with the rights of the user
 func (as *AddressSpace) bytes(va VirtAddr, access FaultCode) ([]byte, error) {
 	need := Present | User
 	if access.Write() {
@@ -96,6 +100,8 @@ func (as *AddressSpace) bytes(va VirtAddr, access FaultCode) ([]byte, error) {
 }
 
 // copyIn is CopyIn; it returns how many bytes were copied, also with an error.
+//
+//lab:gate 3 copy from user memory, page by page
 func (as *AddressSpace) copyIn(dst []byte, va VirtAddr) (done int, err error) {
 	for done < len(dst) {
 		b, err := as.bytes(va+VirtAddr(done), 0)
@@ -108,6 +114,8 @@ func (as *AddressSpace) copyIn(dst []byte, va VirtAddr) (done int, err error) {
 }
 
 // copyOut is CopyOut; it returns how many bytes were copied, also with an error.
+//
+//lab:gate 3 copy to user memory, page by page
 func (as *AddressSpace) copyOut(va VirtAddr, src []byte) (done int, err error) {
 	for done < len(src) {
 		b, err := as.bytes(va+VirtAddr(done), FaultWrite)
@@ -157,6 +165,8 @@ func (as *AddressSpace) CopyOut(va VirtAddr, src []byte) error {
 // CopyInString returns the string at va, which ends before a zero byte.  It
 // fails with ErrFault, ErrNoMemory, or ErrTooLong if the first max bytes hold
 // no zero byte.  It allocates the string's length.
+//
+//lab:gate 4 copy in a string of which nobody knows how long it is
 func (as *AddressSpace) CopyInString(va VirtAddr, max int) (string, error) {
 	n := 0
 	for n < max {

@@ -26,6 +26,8 @@ var signalCalls = []call{
 //	pid = 0     the caller's group
 //	pid = -1    all but process 1 and the caller
 //	pid < -1    the group -pid
+//
+//lab:process 5 send a signal to those whom a number names
 func sysKill(p *kernel.Process, a *kernel.Args) (uint64, error) {
 	pid := int(int32(a[0]))
 	if pid > 0 {
@@ -79,6 +81,8 @@ func sendTo(p, q *kernel.Process, sig uint64, code int32) (uint64, error) {
 }
 
 // maySignal reports whether p's user may signal q (kill(2)).
+//
+//lab:process 5 say whether one process may signal another
 func maySignal(p, q *kernel.Process) bool {
 	u, v := p.UID, q.UID
 	return u.Effective == 0 || u.Effective == v.Real || u.Effective == v.Saved || u.Real == v.Real || u.Real == v.Saved

@@ -121,6 +121,8 @@ func Parse(r io.ReaderAt) (*Image, error) {
 
 // parseHeader checks the file header and returns the image with what it says,
 // and the offset of the program headers.
+//
+//lab:exec 1 check the header of an ELF file, and take from it what an image needs
 func parseHeader(h []byte) (im *Image, phoff uint64, err error) {
 	le := binary.LittleEndian
 	kind, phnum := le.Uint16(h[16:]), int(le.Uint16(h[56:]))
@@ -166,6 +168,8 @@ func decodeProg(b []byte) prog {
 
 // check verifies one PT_LOAD by itself.  A file that ends before the segment
 // does is no error: a touch beyond its end is SIGBUS, as on Linux.
+//
+//lab:exec 1 check one segment by itself
 func (ph *prog) check(im *Image) error {
 	low := uint64(pageSize)
 	if !im.Fixed {
