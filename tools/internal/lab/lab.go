@@ -25,6 +25,7 @@ const (
 	Dir       = "tools/internal/lab/labs" // a directory for each lab
 	DataFile  = "lab.json"                // in it: a Lab
 	WrongFile = "wrong.json"              // in it: a list of Wrongs
+	RedTeam   = "redteam.json"            // in the grader: attempts to fool it, some of which quote solutions
 	Handout   = "LAB.md"                  // in a starter tree: the lab's README.md
 	HandIn    = "handin.json"             // in a starter tree: a Record
 )
@@ -245,7 +246,7 @@ func decode(b []byte, v any) error {
 func (l *Lab) left(name string) bool {
 	dir, base := path.Split(name)
 	switch {
-	case base == WrongFile, base == "mutants.json":
+	case base == WrongFile, base == RedTeam, base == "mutants.json":
 		return true
 	case strings.HasPrefix(dir, Dir+"/"):
 		return name != path.Join(Dir, l.Name, DataFile)

@@ -16,7 +16,7 @@ import (
 )
 
 // redTeamFile lists attempts to get points for something else than a solution.
-const redTeamFile = "tools/internal/grade/redteam.json"
+const redTeamFile = "tools/internal/grade/" + lab.RedTeam
 
 // An attempt is a hand-in that lies.
 type attempt struct {
