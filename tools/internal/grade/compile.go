@@ -90,6 +90,9 @@ func (g *grading) compile(ctx context.Context) (problem string, err error) {
 	for _, name := range g.Files {
 		pkgs = append(pkgs, "./"+path.Dir(name))
 	}
+	if pkgs == nil {
+		return "", nil
+	}
 	slices.Sort(pkgs)
 	cmd := system.Go(g.Root, append([]string{"build", "-trimpath"}, slices.Compact(pkgs)...)...)
 	problem, err = compileProblem(run(ctx, cmd))

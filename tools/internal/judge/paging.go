@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strings"
 
@@ -10,6 +11,8 @@ import (
 var pagingCases = []Case{
 	{Name: "paging-rights", script: pagingRights},
 	{Name: "paging-unmap", script: pagingUnmap},
+	{Name: "paging-flushes", script: pagingFlushes},
+	{Name: "paging-frees", Memory: 64, script: pagingFrees},
 	{Name: "paging-told", script: pagingTold},
 }
 
@@ -33,8 +36,8 @@ func pagingRights(j *Judge) {
 	}
 }
 
-// pagingUnmap: what is unmapped is gone, from the tables and from the TLB; tables
-// with nothing in them go, too, and what is beside it stays.
+// pagingUnmap: what is unmapped is gone from the tables; tables with nothing in them
+// go, too, and what is beside it stays.
 func pagingUnmap(j *Judge) {
 	const n = 3 * 512 // pages: at least two whole page tables
 	p := j.first
@@ -59,14 +62,48 @@ func pagingUnmap(j *Judge) {
 		}
 		j.want(p.peek(va) == value, "page %#x was not unmapped, and its byte is lost", va)
 	}
-	victim := p.fork("the victim")
-	pid := int64(p.result)
-	victim.dies(cut + pageSize)
-	_, status := p.wait(uint64(pid))
-	j.want(status&0x7f == uint32(abi.SIGSEGV), "a load from what was unmapped ends with status %#x", status)
 	j.want(p.call(abi.SysMunmap, base, n*pageSize) == 0, "munmap fails")
 	after := len(j.space(p.root).tables)
 	j.want(after <= before+1, "the address space had %d tables, and after all was unmapped again it has %d", before, after)
+}
+
+// pagingFlushes: what was unmapped, or may not be written to any more, is so at
+// once, though the TLB remembers it.
+//
+// WHY the parent sleeps meanwhile: from the system call to the access nobody else
+// may run, or the change of address spaces would flush what the kernel forgot to.
+func pagingFlushes(j *Judge) {
+	const readable = 1
+	p := j.first
+	base := p.mapPages(watched)
+	for _, forbid := range []*order{call(abi.SysMunmap, base, pageSize), call(abi.SysMprotect, base, pageSize, readable)} {
+		status := p.argument()
+		victim := p.fork("the victim")
+		victim.poke(base, 1)
+		p.begin(call(abi.SysWait4, p.result, status, 0, 0))
+		victim.idle(3)
+		victim.poke(base, 2)
+		j.want(int64(victim.do(forbid)) == 0, "%v fails", forbid)
+		o := &order{regs: map[string]uint64{"r12": doStore, "rdi": base, "rsi": 3}, exits: true}
+		victim.begin(o)
+		p.await()
+		got := binary.LittleEndian.Uint32(p.read(status, 4))
+		j.want(got&0x7f == uint32(abi.SIGSEGV), "a store to what %v took away ends with status %#x, and not with SIGSEGV", forbid, got)
+	}
+}
+
+// pagingFrees: what was unmapped is free for others, and for oneself.
+func pagingFrees(j *Judge) {
+	const size, rounds = 4 << 20, 16 // of 36 MiB that are free
+	p := j.first
+	zero := j.open(p, "/dev/zero")
+	for n := 0; n < rounds && j.ok(); n++ {
+		base := p.mapPages(size / pageSize)
+		got := p.call(abi.SysRead, zero, base, size)
+		j.want(got == size, "after %d times %d MiB were unmapped again, read into as much returns %d", n, size>>20, got)
+		j.want(p.page(base+uint64(j.rand.IntN(size/pageSize))*pageSize).Writable, "a page that was read into is not there")
+		j.want(p.call(abi.SysMunmap, base, size) == 0, "munmap fails")
+	}
 }
 
 // pagingTold: what the kernel says of a process's tables is what they are.

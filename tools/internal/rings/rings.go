@@ -97,6 +97,8 @@ func groups() []group {
 		{"mutant", 2, mutantChecks},
 		{"lab", 2, labChecks},
 		{"redteam", 1, redTeamChecks},
+		{"judge", 1, judgeChecks},
+		{"steady", 1, steadyChecks},
 	}
 }
 
