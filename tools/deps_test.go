@@ -58,6 +58,7 @@ var layers = []layer{
 	{dirs: []string{"userland/..."}, ours: []string{"userland/..."}, host: true},
 
 	// The host's side.  It shares with the kernel what goes over the wire.
+	{dirs: []string{"qemu/stub"}, host: true},
 	{dirs: []string{"qemu", "qemu/gdb"}, ours: []string{"kernel/trace"}, host: true},
 	{
 		dirs: []string{"qemu/boottest"}, ours: []string{"kernel/trace", "qemu"}, host: true,

@@ -45,7 +45,7 @@ type Judge struct {
 	touch  func()
 	cancel func()
 
-	conn   *stub.Conn
+	conn   machine
 	procs  map[uint64]*Proc // by what the judge keeps in their R13
 	at     *Proc            // the one at the mark
 	coming *Proc            // of which a new program will come to the mark; nil if nobody's
@@ -56,6 +56,17 @@ type Judge struct {
 	ended   bool // it was told to
 
 	err atomic.Pointer[verdict]
+}
+
+// machine is what a judge sees and does: a *stub.Conn.
+type machine interface {
+	Break(addr uint64) error
+	Remove(addr uint64) error
+	Continue() error
+	Registers() (stub.Registers, error)
+	SetRegister(name string, value uint64) error
+	ReadPhysical(addr uint64, b []byte) error
+	WritePhysical(addr uint64, b []byte) error
 }
 
 // verdict is the first thing that was not as it should be.
@@ -113,9 +124,10 @@ func (j *Judge) Verdict(r qemu.Result, why string) string {
 // attend is the debugger of the machine.
 func (j *Judge) attend(rw io.ReadWriter) {
 	defer j.giveUp()
-	var err error
-	if j.conn, err = stub.Dial(rw); err == nil {
-		err = j.conn.Break(j.box.mark)
+	conn, err := stub.Dial(rw)
+	if err == nil {
+		j.conn = conn
+		err = conn.Break(j.box.mark)
 	}
 	if err != nil {
 		j.failf("%v", err)
