@@ -25,7 +25,7 @@ func steadyChecks(s *suite) ([]Check, error) {
 	if r, err := lab.ReadRecord(s.root); r != nil || err != nil {
 		return nil, err
 	}
-	return []Check{{Name: "steady", Long: true, run: func(ctx context.Context) outcome {
+	return []Check{{Name: "steady/" + steadyLab, Long: true, run: func(ctx context.Context) outcome {
 		return verdictOf(s.steady(ctx))
 	}}}, nil
 }
