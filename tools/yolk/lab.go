@@ -10,7 +10,7 @@ import (
 	"yolk/tools/internal/lab"
 )
 
-// labCommand lists the labs, or starts one.
+// labCommand lists the labs, starts one, or makes a grader of one for others.
 func labCommand(root string, args []string) int {
 	var err error
 	switch {
@@ -18,8 +18,10 @@ func labCommand(root string, args []string) int {
 		err = listLabs(root)
 	case len(args) == 3 && args[0] == "start":
 		err = startLab(root, args[1], args[2])
+	case len(args) > 0 && args[0] == "export":
+		err = exportLab(root, args[1:])
 	default:
-		err = errors.New("usage: yolk lab [list | start NAME DIR]")
+		err = errors.New("usage: yolk lab [list | start NAME DIR | export -gradescope NAME FILE.zip | export -github OWNER/REFERENCE NAME DIR]")
 	}
 	if err != nil {
 		return complain(err)

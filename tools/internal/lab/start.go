@@ -22,15 +22,12 @@ import (
 // committed goes along, and is told; a file that was never added stays behind,
 // since it may be anything.
 func Start(root string, l *Lab, dir string, out io.Writer) error {
-	if r, err := ReadRecord(root); r != nil || err != nil {
-		return errors.Join(err, errors.New("this tree is a student's: labs are cut from the reference"))
-	}
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
 		return fmt.Errorf("%s is not empty: name a directory that is, or a new one", dir)
 	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	files, commit, err := reference(root, out)
+	files, commit, err := Reference(root, out)
 	if err != nil {
 		return err
 	}
@@ -40,9 +37,13 @@ func Start(root string, l *Lab, dir string, out io.Writer) error {
 	return firstCommit(dir, l, out)
 }
 
-// reference lists the files of the reference, and names its commit if there is
-// one.
-func reference(root string, out io.Writer) (files []string, commit string, err error) {
+// Reference lists the files of the reference at root that go to others, and names
+// its commit if there is one.  It tells out what stays behind.  A student's tree is
+// an error.
+func Reference(root string, out io.Writer) (files []string, commit string, err error) {
+	if r, err := ReadRecord(root); r != nil || err != nil {
+		return nil, "", errors.Join(err, errors.New("this tree is a student's, and not the reference"))
+	}
 	if files, err = tree.Files(root); err != nil {
 		return nil, "", err
 	}

@@ -96,6 +96,8 @@ func groups() []group {
 		{"picture", 1, pictureChecks},
 		{"mutant", 2, mutantChecks},
 		{"lab", 2, labChecks},
+		{"class", 1, classChecks},
+		{"export", 1, exportChecks},
 	}
 }
 
