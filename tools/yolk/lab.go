@@ -55,6 +55,7 @@ func startLab(root, name, dir string) error {
 	if err := lab.Start(root, l, dir, os.Stderr); err != nil {
 		return err
 	}
-	fmt.Printf("%s: lab %s %s, %s\nread %s; then: cd %s && make grade\n", dir, l.Name, l.Version, l.Title, filepath.Join(dir, lab.Handout), dir)
+	fmt.Printf("%s: lab %s %s, %s\nread %s; then: cd %s && make grade; %s explains what it says\n",
+		dir, l.Name, l.Version, l.Title, filepath.Join(dir, lab.Handout), dir, lab.Messages)
 	return nil
 }

@@ -26,7 +26,10 @@ const (
 	DataFile  = "lab.json"                // in it: a Lab
 	WrongFile = "wrong.json"              // in it: a list of Wrongs
 	Handout   = "LAB.md"                  // in a starter tree: the lab's README.md
+	Messages  = "MESSAGES.md"             // in a starter tree: what the message means
 	HandIn    = "handin.json"             // in a starter tree: a Record
+
+	students = "tools/internal/lab/STUDENTS.md"
 )
 
 // ErrNoLab means that there is no lab of a name.

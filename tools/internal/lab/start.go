@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -104,12 +105,14 @@ func (l *Lab) Write(root, dir string, files []string, commit string) error {
 			return err
 		}
 	}
-	handout, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(Dir), l.Name, "README.md"))
-	if err != nil {
-		return err
-	}
-	if err := tree.Write(dir, Handout, handout); err != nil {
-		return err
+	for _, page := range []struct{ to, from string }{{Handout, path.Join(Dir, l.Name, "README.md")}, {Messages, students}} {
+		text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(page.from)))
+		if err == nil {
+			err = tree.Write(dir, page.to, text)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	b, err := json.MarshalIndent(record, "", "  ")
 	if err != nil {
