@@ -15,6 +15,7 @@ import (
 	"sync"
 
 	"yolk/qemu"
+	"yolk/tools/internal/grade"
 	"yolk/tools/internal/lab"
 	"yolk/tools/internal/tree"
 )
@@ -36,6 +37,7 @@ func classChecks(s *suite) ([]Check, error) {
 	}
 	return []Check{
 		{Name: "class/fifty", Long: true, run: func(ctx context.Context) outcome { return verdictOf(s.fifty(ctx)) }},
+		{Name: "class/hidden", Long: true, run: func(ctx context.Context) outcome { return verdictOf(s.hidden(ctx)) }},
 		{Name: "class/pair", Long: true, run: func(ctx context.Context) outcome { return verdictOf(s.pair(ctx)) }},
 	}, nil
 }
@@ -231,6 +233,66 @@ func (s *suite) cutFiles(dir string, l *lab.Lab, files []string) error {
 		}
 		if err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// hiddenFiles are tests that no student has seen, one on the host and one in the
+// guest, each of which holds in the reference and not in the starter.
+var hiddenFiles = map[string]string{
+	lab.DataFile: `{"tests": [
+		{"unit": "mm TestIndex", "points": 0},
+		{"unit": "mm TestHidden", "task": 1, "points": 3, "want": "an index has nine bits", "look": "mm.VirtAddr.Index", "visibility": "hidden"},
+		{"guest": "hidden", "task": 2, "points": 4, "want": "processes run", "look": "mm.AddressSpace.table", "visibility": "after_published"}]}`,
+	"mm/hidden_test.go":            "package mm\n\nimport \"testing\"\n\nfunc TestHidden(t *testing.T) {\n\tif n := VirtAddr(0x1ff000).Index(1); n != 0x1ff {\n\t\tt.Error(n)\n\t}\n}\n",
+	"userland/usertests/hidden.go": "package usertests\n\nfunc hiddenTests() []test {\n\treturn []test{{\"hidden\", portable, func(t *T) {}}}\n}\n",
+}
+
+// hidden grades with tests that are not in the reference, and one less of its own.
+func (s *suite) hidden(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "hidden-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	const list = "userland/usertests/usertests.go"
+	b, err := os.ReadFile(filepath.Join(s.root, filepath.FromSlash(list)))
+	if err != nil {
+		return err
+	}
+	longer := bytes.Replace(b, []byte("checkTests(),"), []byte("checkTests(), hiddenTests(),"), 1)
+	if bytes.Equal(b, longer) {
+		return fmt.Errorf("%s has no list of tests where there was one", list)
+	}
+	tests := filepath.Join(dir, "tests")
+	err = tree.Write(tests, list, longer)
+	for name, text := range hiddenFiles {
+		err = errors.Join(err, tree.Write(tests, name, []byte(text)))
+	}
+	l, loadErr := lab.Load(s.root, classLab)
+	if err = errors.Join(err, loadErr); err != nil {
+		return err
+	}
+	kinds, err := s.handIns(l)
+	if err != nil {
+		return err
+	}
+	for i, want := range []int{0, 7} { // the starter, the reference
+		to := filepath.Join(dir, "submissions", strconv.Itoa(i))
+		if err := kinds[i].make(to); err != nil {
+			return err
+		}
+		out, status, err := s.status(ctx, "grade", "-tests", tests, "-run", "(?i)hidden|TestIndex", "-format", "gradescope", to)
+		if err != nil {
+			return err
+		}
+		r, err := grade.ReadResults(out)
+		if err != nil || status != kinds[i].status {
+			return fmt.Errorf("exit status %d: %w", status, err)
+		}
+		if got, of := r.Score(); got != want || of != 7 || bytes.Count(out, []byte(`"visibility":"hidden"`)) != 1 {
+			return fmt.Errorf("%d of %d points, want %d of 7\n%s", got, of, want, out)
 		}
 	}
 	return nil

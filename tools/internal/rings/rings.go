@@ -97,6 +97,7 @@ func groups() []group {
 		{"mutant", 2, mutantChecks},
 		{"lab", 2, labChecks},
 		{"class", 1, classChecks},
+		{"editor", 1, editorChecks},
 		{"export", 1, exportChecks},
 	}
 }
