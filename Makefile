@@ -13,7 +13,7 @@ yolk:
 	@[ "$$(cd / && GOTOOLCHAIN=local go env GOVERSION)" = $(TOOLCHAIN) ] || \
 		ls -d "$$(cd / && go env GOMODCACHE)/golang.org/toolchain@"*"$(TOOLCHAIN)."* >/dev/null 2>&1 || \
 		echo "first use: fetching the Go toolchain $(TOOLCHAIN), about 76 MB (270 MB unpacked), into Go's module cache" >&2
-	@GOTOOLCHAIN=$(TOOLCHAIN) GOFLAGS= GOOS= GOARCH= go build -o bin/yolk ./tools/yolk
+	@GOTOOLCHAIN=$(TOOLCHAIN) GOFLAGS= GOOS= GOARCH= go build -o bin/ ./tools/yolk ./tools/gopls
 
 build run debug gdb test bench doctor clean grade: yolk
 	@bin/yolk $@ $(ARGS)

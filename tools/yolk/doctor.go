@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 
 	"yolk/tools/goroot"
 	"yolk/tools/internal/hosttools"
+	"yolk/tools/internal/lab"
 	"yolk/tools/internal/system"
 )
 
@@ -35,11 +37,33 @@ func doctorCommand(root string, args []string) int {
 	} else {
 		fmt.Printf("cc       not here: the tests run without the race detector\n")
 	}
-	doctorPicture()
+	doctorEditor(root)
+	if own, err := lab.ReadRecord(root); err != nil {
+		healthy = false
+		fmt.Printf("lab      %v\n         cure: git checkout %s\n", err, lab.HandIn)
+	} else if own != nil {
+		fmt.Printf("lab      %s %s: you write in %s\n", own.Lab, own.Version, strings.Join(own.Files, ", "))
+	} else {
+		doctorPicture()
+	}
 	if !healthy {
 		return 1
 	}
 	return 0
+}
+
+// doctorEditor looks for what editors want; nothing else needs it.
+func doctorEditor(root string) {
+	out, err := exec.Command(filepath.Join(root, "bin", "gopls"), "version").CombinedOutput()
+	first, _, _ := strings.Cut(string(out), "\n")
+	switch {
+	case errors.Is(err, os.ErrNotExist) || errors.Is(err, exec.ErrNotFound):
+		fmt.Printf("gopls    not built: make does it (only editors need it)\n")
+	case err != nil:
+		fmt.Printf("%s (only editors need it)\n", first)
+	default:
+		fmt.Printf("gopls    ok: %s (only editors need it)\n", first)
+	}
 }
 
 // doctorPicture looks for what the picture's long tests need, which few will miss.

@@ -12,6 +12,7 @@ import (
 
 	"yolk/qemu/gdb"
 	"yolk/tools/goroot"
+	"yolk/tools/internal/hosttools"
 )
 
 // readEditor reads a file of the editor's settings.
@@ -77,5 +78,50 @@ func TestEditorSettings(t *testing.T) {
 		if len(l.SetupCommands) != 1 || !strings.HasSuffix(l.SetupCommands[0].Text, "source ${workspaceFolder}/"+gdb.SetupFile) {
 			t.Errorf("%s does not read %s", l.Name, gdb.SetupFile)
 		}
+	}
+}
+
+// TestDevcontainer: the container has the Go that Yolk is pinned to, the packages of
+// the tools that it needs, and the extensions that the editor's settings are for.
+func TestDevcontainer(t *testing.T) {
+	var c struct {
+		Image, OnCreateCommand, UpdateContentCommand string
+		Customizations                               struct{ VSCode struct{ Extensions []string } }
+	}
+	if err := json.Unmarshal(readEditor(t, filepath.Join("..", ".devcontainer", "devcontainer.json")), &c); err != nil {
+		t.Fatal(err)
+	}
+	if want := "golang:" + strings.TrimPrefix(goroot.Version, "go") + "-"; !strings.HasPrefix(c.Image, want) {
+		t.Errorf("image %s, want %s…", c.Image, want)
+	}
+	for _, want := range []string{hosttools.QEMU.Packages["apt-get"], hosttools.GDB.Packages["apt-get"], " make ", " git ", "golang.org/x/tools/gopls@v"} {
+		if !strings.Contains(c.OnCreateCommand, want) {
+			t.Errorf("%q is not installed", want)
+		}
+	}
+	if c.UpdateContentCommand != "make build" {
+		t.Errorf("%q builds nothing while there is a network", c.UpdateContentCommand)
+	}
+	var recommended struct{ Recommendations []string }
+	if err := json.Unmarshal(readEditor(t, "extensions.json"), &recommended); err != nil || !slices.Equal(recommended.Recommendations, c.Customizations.VSCode.Extensions) {
+		t.Errorf("extensions %q and %q, %v", recommended.Recommendations, c.Customizations.VSCode.Extensions, err)
+	}
+}
+
+// TestGoplsVersion: everybody names the same language server.
+func TestGoplsVersion(t *testing.T) {
+	form := regexp.MustCompile(`(?:golang\.org/x/tools/gopls@|const Version = ")(v\d+\.\d+\.\d+)`)
+	versions := map[string]bool{}
+	for _, name := range []string{".devcontainer/devcontainer.json", "tools/gopls/main.go", "tools/gopls/README.md", "tools/internal/rings/editor.go"} {
+		b, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(name)))
+		m := form.FindSubmatch(b)
+		if err != nil || m == nil {
+			t.Errorf("%s names no version: %v", name, err)
+			continue
+		}
+		versions[string(m[1])] = true
+	}
+	if len(versions) != 1 {
+		t.Errorf("versions %v", versions)
 	}
 }

@@ -22,9 +22,11 @@ type gradeFlags struct {
 	lab, format string
 	html        string // the file for the picture of a failure; "": none
 	tests       string // a directory with tests that are not in the reference; "": none
+	summary     bool
 	verbose     bool
 	match       *regexp.Regexp
-	dir         string // a hand-in; "" is this tree
+	dir         string   // a hand-in; "" is this tree
+	class       []string // with summary: the files to sum up
 }
 
 func parseGrade(args []string) (*gradeFlags, error) {
@@ -35,6 +37,7 @@ func parseGrade(args []string) (*gradeFlags, error) {
 	set.BoolVar(&f.verbose, "v", false, "of failures, show all that was printed, and the kernel's last events")
 	set.StringVar(&f.tests, "tests", "", "of a hand-in, add the tests of this `directory`")
 	set.StringVar(&f.html, "html", "", "write the picture of the first failure in the guest to `file`")
+	set.BoolVar(&f.summary, "summary", false, "sum up files that -format gradescope has written, or all in a directory; with -format csv for spreadsheets")
 	set.Func("run", "only the tests whose names match the `regexp`", func(s string) (err error) {
 		f.match, err = regexp.Compile(s)
 		return err
@@ -42,9 +45,12 @@ func parseGrade(args []string) (*gradeFlags, error) {
 	if err := set.Parse(args); err != nil {
 		return nil, err
 	}
+	if f.class = set.Args(); f.summary && set.NArg() > 0 && slices.Contains([]string{"mit", "csv"}, f.format) {
+		return f, nil
+	}
 	f.dir = set.Arg(0)
-	if set.NArg() > 1 || f.format != "mit" && !grade.IsFormat(f.format) || f.tests != "" && f.dir == "" {
-		err := errors.New("usage: yolk grade [-lab NAME] [-run REGEXP] [-v] [-html FILE] [-tests DIR] [-format mit|tap|junit|gradescope|classroom|autolab] [DIR]")
+	if f.summary || set.NArg() > 1 || f.format != "mit" && !grade.IsFormat(f.format) || f.tests != "" && f.dir == "" {
+		err := errors.New("usage: yolk grade [-lab NAME] [-run REGEXP] [-v] [-html FILE] [-tests DIR] [-format mit|tap|junit|gradescope|classroom|autolab] [DIR], or yolk grade -summary [-format csv] FILE…")
 		fmt.Fprintln(os.Stderr, err)
 		return nil, err
 	}
@@ -62,6 +68,9 @@ func gradeCommand(root string, args []string) int {
 	if err != nil {
 		return qemu.ExitFailed // package flag has said it
 	}
+	if f.summary {
+		return sumUp(f)
+	}
 	ctx, _, stop := onSignals()
 	defer stop()
 	report, err := f.grade(ctx, root)
@@ -78,6 +87,23 @@ func gradeCommand(root string, args []string) int {
 	}
 	if !report.Full() {
 		return 1
+	}
+	return 0
+}
+
+// sumUp writes the table of a class.  The exit status is 125 if a submission has no
+// verdict.
+func sumUp(f *gradeFlags) int {
+	class, err := grade.ReadClass(f.class)
+	if err != nil {
+		return complain(err)
+	}
+	write := grade.WriteClass
+	if f.format == "csv" {
+		write = grade.WriteClassCSV
+	}
+	if err := write(os.Stdout, class); err != nil {
+		return complain(err)
 	}
 	return 0
 }

@@ -64,13 +64,20 @@ func TestGradeUsage(t *testing.T) {
 	silence(t)
 	empty := t.TempDir()
 	for _, args := range [][]string{
-		{"grade", "-format", "pdf"}, {"grade", "-run", "("}, {"grade", "a", "b"}, {"grade", "-lab", "nonesuch"},
+		{"grade", "-format", "pdf"}, {"grade", "-run", "("}, {"grade", "a", "b"}, {"grade", "-tests", "d"},
+		{"grade", "-summary"}, {"grade", "-summary", "-format", "tap", empty}, {"grade", "-summary", empty}, {"grade", "-format", "csv"},
+		{"lab", "export"}, {"lab", "export", "-gradescope", "cow"}, {"lab", "export", "-gradescope", "-github", "a/b", "cow", "x"}, {"lab", "export", "-github", "ab", "cow", empty},
+		{"lab", "export", "-gradescope", "nonesuch", filepath.Join(empty, "x.zip")}, {"lab", "export", "-gradescope", "-tests", empty, "cow", filepath.Join(empty, "x.zip")},
+		{"grade", "-lab", "nonesuch"},
 		{"grade", empty}, {"grade", "-lab", "cow", filepath.Join(empty, "none")}, {"grade"}, {"grade", "-lab", "cow", "-run", "no such test"},
 		{"lab", "start", "nonesuch", empty}, {"lab", "start", "cow"}, {"lab", "begin"},
 	} {
 		if code := dispatch(args); code != qemu.ExitFailed {
 			t.Errorf("%q: %d", args, code)
 		}
+	}
+	if left, err := os.ReadDir(empty); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 	if code := dispatch([]string{"grade", "-h"}); code != 0 {
 		t.Errorf("grade -h: %d", code)

@@ -10,7 +10,7 @@ import (
 	"yolk/tools/internal/lab"
 )
 
-// labCommand lists the labs, or starts one.
+// labCommand lists the labs, starts one, or makes a grader of one for others.
 func labCommand(root string, args []string) int {
 	var err error
 	switch {
@@ -18,8 +18,10 @@ func labCommand(root string, args []string) int {
 		err = listLabs(root)
 	case len(args) == 3 && args[0] == "start":
 		err = startLab(root, args[1], args[2])
+	case len(args) > 0 && args[0] == "export":
+		err = exportLab(root, args[1:])
 	default:
-		err = errors.New("usage: yolk lab [list | start NAME DIR]")
+		err = errors.New("usage: yolk lab [list | start NAME DIR | export -gradescope NAME FILE.zip | export -github OWNER/REFERENCE NAME DIR]")
 	}
 	if err != nil {
 		return complain(err)
@@ -53,6 +55,7 @@ func startLab(root, name, dir string) error {
 	if err := lab.Start(root, l, dir, os.Stderr); err != nil {
 		return err
 	}
-	fmt.Printf("%s: lab %s %s, %s\nread %s; then: cd %s && make grade\n", dir, l.Name, l.Version, l.Title, filepath.Join(dir, lab.Handout), dir)
+	fmt.Printf("%s: lab %s %s, %s\nread %s; then: cd %s && make grade; %s explains what it says\n",
+		dir, l.Name, l.Version, l.Title, filepath.Join(dir, lab.Handout), dir, lab.Messages)
 	return nil
 }

@@ -34,7 +34,7 @@ func commands() []command {
 		{"replay", "FILE [-gdb [PORT]] [-trace OUT]", "repeat what run -record FILE recorded, also under GDB", replayCommand},
 		{"test", "[-run REGEXP] [-all] [-list] [-update]", "prove the mechanisms", testCommand},
 		{"bench", "[-machine NAME]", "count instructions per operation", benchCommand},
-		{"lab", "[list | start NAME DIR]", "list the labs, or cut the starter tree of one", labCommand},
+		{"lab", "[list | start NAME DIR | export …]", "list the labs, cut the starter tree of one, or make its grader for others", labCommand},
 		{"grade", "[-run REGEXP] [-v] [-html FILE] [DIR]", "give points for a lab (grade -h lists the flags)", gradeCommand},
 		{"doctor", "", "say what is here, what is missing and how to get it", doctorCommand},
 		{"clean", "", "remove everything that was built", cleanCommand},

@@ -114,8 +114,10 @@ func writeJUnit(w io.Writer, r *Report) error {
 }
 
 // kind says what the test's points are for.
-func kind(r *Result) string {
-	if r.Test.Robust {
+func kind(r *Result) string { return kindOf(r.Test.Robust) }
+
+func kindOf(robust bool) string {
+	if robust {
 		return "robustness"
 	}
 	return "functionality"

@@ -27,7 +27,10 @@ const (
 	WrongFile = "wrong.json"              // in it: a list of Wrongs
 	RedTeam   = "redteam.json"            // in the grader: attempts to fool it, some of which quote solutions
 	Handout   = "LAB.md"                  // in a starter tree: the lab's README.md
+	Messages  = "MESSAGES.md"             // in a starter tree: what the message means
 	HandIn    = "handin.json"             // in a starter tree: a Record
+
+	students = "tools/internal/lab/STUDENTS.md"
 )
 
 // ErrNoLab means that there is no lab of a name.

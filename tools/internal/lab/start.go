@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,15 +23,12 @@ import (
 // committed goes along, and is told; a file that was never added stays behind,
 // since it may be anything.
 func Start(root string, l *Lab, dir string, out io.Writer) error {
-	if r, err := ReadRecord(root); r != nil || err != nil {
-		return errors.Join(err, errors.New("this tree is a student's: labs are cut from the reference"))
-	}
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
 		return fmt.Errorf("%s is not empty: name a directory that is, or a new one", dir)
 	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	files, commit, err := reference(root, out)
+	files, commit, err := Reference(root, out)
 	if err != nil {
 		return err
 	}
@@ -40,9 +38,13 @@ func Start(root string, l *Lab, dir string, out io.Writer) error {
 	return firstCommit(dir, l, out)
 }
 
-// reference lists the files of the reference, and names its commit if there is
-// one.
-func reference(root string, out io.Writer) (files []string, commit string, err error) {
+// Reference lists the files of the reference at root that go to others, and names
+// its commit if there is one.  It tells out what stays behind.  A student's tree is
+// an error.
+func Reference(root string, out io.Writer) (files []string, commit string, err error) {
+	if r, err := ReadRecord(root); r != nil || err != nil {
+		return nil, "", errors.Join(err, errors.New("this tree is a student's, and not the reference"))
+	}
 	if files, err = tree.Files(root); err != nil {
 		return nil, "", err
 	}
@@ -103,12 +105,14 @@ func (l *Lab) Write(root, dir string, files []string, commit string) error {
 			return err
 		}
 	}
-	handout, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(Dir), l.Name, "README.md"))
-	if err != nil {
-		return err
-	}
-	if err := tree.Write(dir, Handout, handout); err != nil {
-		return err
+	for _, page := range []struct{ to, from string }{{Handout, path.Join(Dir, l.Name, "README.md")}, {Messages, students}} {
+		text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(page.from)))
+		if err == nil {
+			err = tree.Write(dir, page.to, text)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	b, err := json.MarshalIndent(record, "", "  ")
 	if err != nil {

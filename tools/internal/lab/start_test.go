@@ -131,7 +131,7 @@ func small(t *testing.T) string {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"go.mod": "module yolk\n", "mm/a.go": "package mm\n\n//lab:cow 1 do it\nfunc F() { G() }\n\nfunc G() {}\n",
-		Dir + "/cow/" + DataFile: "{}", Dir + "/cow/README.md": "# cow\n", "secret.txt": "never added",
+		Dir + "/cow/" + DataFile: "{}", Dir + "/cow/README.md": "# cow\n", students: "# What the message means\n", "secret.txt": "never added",
 	} {
 		ok(t, tree.Write(dir, name, []byte(text)))
 	}
@@ -164,6 +164,9 @@ func TestStart(t *testing.T) {
 	ok(t, tree.Write(ref, "go.mod", []byte("module yolk\n\ngo 1.27\n")))
 	var notes bytes.Buffer
 	ok(t, Start(ref, l, dir, &notes))
+	if b, err := os.ReadFile(filepath.Join(dir, Messages)); err != nil || string(b) != "# What the message means\n" {
+		t.Errorf("%s: %q, %v", Messages, b, err)
+	}
 	if log := gitDo(t, dir, "log", "--format=%an %ae %s"); log != "Yolk yolk@localhost Lab cow 1.2.3: T\n" {
 		t.Errorf("history %q", log)
 	}

@@ -99,6 +99,9 @@ func groups() []group {
 		{"redteam", 1, redTeamChecks},
 		{"judge", 1, judgeChecks},
 		{"steady", 1, steadyChecks},
+		{"class", 1, classChecks},
+		{"editor", 1, editorChecks},
+		{"export", 1, exportChecks},
 	}
 }
 

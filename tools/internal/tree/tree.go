@@ -18,9 +18,13 @@ import (
 // repositories.
 var ErrNoGit = errors.New("no git repository, or no git")
 
+// dotted are the directories of the source whose names begin with a dot.
+var dotted = []string{".ci", ".devcontainer", ".vscode"}
+
 // Files returns the regular files of the source tree at root, relative to it,
 // with slashes, sorted: not what git, the build and editors keep to themselves
-// in bin/, node_modules and directories whose names begin with a dot, .ci apart.
+// in bin/, node_modules and directories whose names begin with a dot, apart from
+// .ci and the settings of editors.
 func Files(root string) ([]string, error) {
 	var files []string
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -31,7 +35,7 @@ func Files(root string) ([]string, error) {
 		switch {
 		case err != nil || rel == ".":
 			return err
-		case d.IsDir() && (rel == "bin" || d.Name() == "node_modules" || strings.HasPrefix(d.Name(), ".") && rel != ".ci"):
+		case d.IsDir() && (rel == "bin" || d.Name() == "node_modules" || strings.HasPrefix(d.Name(), ".") && !slices.Contains(dotted, rel)):
 			return filepath.SkipDir
 		case d.Type().IsRegular() && rel != ".git": // which is a file in a second worktree
 			files = append(files, filepath.ToSlash(rel))

@@ -13,7 +13,7 @@ import (
 func planted(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
-	for _, name := range []string{"go.mod", "a/a.go", "a/bin/f", ".gitignore", ".ci/run", ".cache/f", "bin/f", "a/.hidden/f", ".git"} {
+	for _, name := range []string{"go.mod", "a/a.go", "a/bin/f", ".gitignore", ".ci/run", ".cache/f", "bin/f", "a/.hidden/f", ".git", ".vscode/s", "a/.vscode/s", ".devcontainer/d"} {
 		if err := Write(root, name, []byte(name)); err != nil {
 			t.Fatal(err)
 		}
@@ -21,7 +21,7 @@ func planted(t *testing.T) string {
 	return root
 }
 
-var sources = []string{".ci/run", ".gitignore", "a/a.go", "a/bin/f", "go.mod"}
+var sources = []string{".ci/run", ".devcontainer/d", ".gitignore", ".vscode/s", "a/a.go", "a/bin/f", "go.mod"}
 
 func TestFiles(t *testing.T) {
 	files, err := Files(planted(t))
