@@ -187,6 +187,7 @@ func TestWrongSum(t *testing.T) {
 		buf := make([]byte, 100)
 		there.Read(buf)
 		there.Write([]byte("+$OK#00"))
+		there.Close()
 	}()
 	if _, err := Dial(here); err == nil || !strings.Contains(err.Error(), "wrong sum") {
 		t.Errorf("%v", err)

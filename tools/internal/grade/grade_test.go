@@ -201,6 +201,25 @@ func TestCompileProblem(t *testing.T) {
 	}
 }
 
+// TestMayImport: a file may import what a kernel needs, and what its part of the
+// kernel may.
+func TestMayImport(t *testing.T) {
+	g := &grading{Options: Options{Root: filepath.Join("..", "..", "..")}}
+	for _, c := range []struct {
+		dir, imp string
+		want     bool
+	}{
+		{"mm", "slices", true}, {"mm", "yolk/kernel/trace", true}, {"kernel", "yolk/mm", true}, {"kernel/calls", "yolk/kernel/signal", true},
+		{"kernel", "yolk/arch/amd64", true}, {"mm", "os", false}, {"mm", "testing", false}, {"mm", "unsafe", false}, {"mm", "reflect", false},
+		{"mm", "yolk/arch/amd64", false}, {"mm", "yolk/kernel", false}, {"mm", "yolk/mm/softmmu", false}, {"kernel", "yolk/kernel/scripted", false},
+		{"kernel", "yolk/kernelx", false}, {"kernel", "yolk/boot", false}, {"kernel", "yolk/tools/internal/grade", false}, {"kernel", "example.org/x", false},
+	} {
+		if got := g.mayImport(c.dir, c.imp); got != c.want {
+			t.Errorf("%s imports %s: %t", c.dir, c.imp, got)
+		}
+	}
+}
+
 // TestVerdicts: what usertests said of which test.
 func TestVerdicts(t *testing.T) {
 	tests := []*lab.Test{{Guest: "A-1"}, {Guest: "A-2"}, {Guest: "A-3"}, {Guest: "A-4"}}

@@ -105,10 +105,10 @@ func TestWalk(t *testing.T) {
 		entry        uint64
 		want         Page
 	}{
-		{"as it is", 0x4000, 1, frame | present | user, Page{true, false, true, frame}},
 		{"writable", 0x4000, 1, frame | present | user | writable, Page{true, true, true, frame}},
+		{"read-only", 0x4000, 1, frame | present | user, Page{true, false, true, frame}},
 		{"not to be executed", 0x4000, 1, frame | present | user | noExec, Page{true, false, false, frame}},
-		{"not to be executed, above", 0x3000, 2, 0x4000 | present | user | writable | noExec, Page{true, false, false, frame}},
+		{"not to be executed, above", 0x3000, 2, 0x4000 | present | user | writable | noExec, Page{true, true, false, frame}},
 		{"read-only above", 0x2000, 0, 0x3000 | present | user, Page{true, false, true, frame}},
 		{"the kernel's", 0x4000, 1, frame | present, Page{}},
 		{"the kernel's above", root, 0, 0x2000 | present | writable, Page{}},
@@ -116,6 +116,7 @@ func TestWalk(t *testing.T) {
 		{"absent above", 0x3000, 2, 0x4000 | user, Page{}},
 	} {
 		f, j := newFake()
+		f.set(0x4000, 1, frame|present|user|writable)
 		f.set(c.table, c.index, c.entry)
 		if got := j.walk(root, va); got != c.want || !j.ok() {
 			t.Errorf("%s: %+v, want %+v; %s", c.name, got, c.want, j.said())
