@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -541,6 +542,47 @@ func TestVFORK10SignalsToTheParent(t *testing.T) {
 			t.Errorf("order %v", got)
 		}
 	})
+}
+
+// VFORK-10: a fatal signal that is pending beside another ends the sleeping parent at
+// once: it runs no handler, whose frame would lie on the stack that the child is
+// using, and does not stop.
+func TestVFORK10FatalGoesFirst(t *testing.T) {
+	for _, c := range []struct{ other, fatal int }{
+		{abi.SIGUSR1, abi.SIGTERM}, {abi.SIGHUP, abi.SIGTERM}, {abi.SIGUSR1, abi.SIGKILL}, {abi.SIGTSTP, abi.SIGTERM}, {abi.SIGTSTP, abi.SIGXCPU},
+	} {
+		bubble(t, options{}, func(s *system) {
+			s.program("/init", func(a *Asm) {
+				fork(a, abi.SysFork, "middle")
+				wait(a, varA)
+				load(a, varA)
+				a.Probe(9)
+				wait(a, 0)
+				exit(a, 0)
+
+				a.Label("middle")
+				handler(a, abi.SIGUSR1, "handler", 0)
+				handler(a, abi.SIGHUP, "handler", 0)
+				a.Syscall(abi.SysGetpid).Copy(R13, RAX)
+				fork(a, abi.SysVfork, "child")
+				a.Probe(99)
+				a.Label("child").Syscall(abi.SysKill, R13, c.other)
+				a.Syscall(abi.SysKill, R13, c.fatal)
+				sleep(a, 1)
+				a.Probe(4)
+				exit(a, 0)
+				a.Label("handler").Probe(2).Ret()
+			})
+			s.boot("/init")
+			s.want(9, c.fatal)
+			if got := s.seen(); !slices.Equal(got, []uint32{9, 4}) {
+				t.Errorf("signals %d and %d: order %v, want the parent's end and then its child", c.other, c.fatal, got)
+			}
+			if frames := s.kinds(trace.SignalFrame); len(frames) > 0 {
+				t.Errorf("signals %d and %d: a handler's frame on the stack of a vfork child: %+v", c.other, c.fatal, frames[0])
+			}
+		})
+	}
 }
 
 // VFORK-12: clone with CLONE_VM and CLONE_VFORK and a stack, as posix_spawn.

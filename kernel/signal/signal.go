@@ -110,9 +110,15 @@ func (s *State) Stops(sig int) bool {
 
 // Next returns the pending signal to be acted upon next, or 0.  Signals that have
 // come to be ignored while they were blocked are dropped.
+//
+// WHY a fatal one goes first: no handler runs any more in a process that is about
+// to end.  Its frame would go on a stack that, after vfork, the child is using.
 func (s *State) Next() int {
 	for {
 		set := s.Pending &^ s.Blocked
+		if sig := s.fatal(); sig != 0 {
+			return sig
+		}
 		if urgent := set & synchronous; urgent != 0 {
 			set = urgent
 		}
@@ -125,14 +131,17 @@ func (s *State) Next() int {
 }
 
 // Fatal reports whether a pending signal will terminate the process.
-func (s *State) Fatal() bool {
+func (s *State) Fatal() bool { return s.fatal() != 0 }
+
+// fatal returns the lowest pending signal that will terminate the process, or 0.
+func (s *State) fatal() int {
 	for set := s.Pending &^ s.Blocked; set != 0; set &= set - 1 {
 		sig := set.Lowest()
 		if s.Actions[sig].Handler == abi.SIG_DFL && !s.Ignores(sig) && !s.Stops(sig) {
-			return true
+			return sig
 		}
 	}
-	return false
+	return 0
 }
 
 // Settled reports whether user mode may go on: no signal is to be acted upon, and

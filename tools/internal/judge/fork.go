@@ -9,6 +9,7 @@ import (
 
 var forkCases = []Case{
 	{Name: "fork-shares", script: forkShares},
+	{Name: "fork-flushes", script: forkFlushes},
 	{Name: "fork-eager-copies", Append: "fork=eager", script: forkEagerCopies},
 	{Name: "cow-splits", script: cowSplits},
 	{Name: "cow-kernel-writes", script: cowKernelWrites},
@@ -39,6 +40,28 @@ func forkShares(j *Judge) {
 		j.want(bytes.Equal(j.physical(now.Frame, pageSize), secret), "after fork, page %#x has other bytes than before", va)
 	}
 	j.separate([]*Proc{p, c})
+}
+
+// forkFlushes: the parent, which could write to its pages a moment ago, cannot any
+// more when fork returns, though the TLB remembers it.
+//
+// WHY before the child is looked at: to run it is to change the address space, and
+// that flushes what the kernel forgot to.
+func forkFlushes(j *Judge) {
+	p := j.first
+	base, pages := p.secrets(watched)
+	for i := range pages {
+		p.poke(base+uint64(i)*pageSize, pages[i][0])
+	}
+	c := p.split(abi.SysFork, "the child")
+	p.until(func() bool { return p.done }, p)
+	at := uint64(j.rand.IntN(watched * pageSize))
+	p.poke(base+at, ^pages[at/pageSize][at%pageSize])
+	p.until(func() bool { return c.done }, c)
+	for i, secret := range pages {
+		j.holds(c, base+uint64(i)*pageSize, secret)
+	}
+	j.holds(p, base+at/pageSize*pageSize, changed(pages[at/pageSize], at%pageSize))
 }
 
 // separate: no process can write to what another one sees.  Mappings that are
