@@ -177,9 +177,12 @@ func (m *machine) boot(ctx context.Context, append string, program []string) *bo
 
 // start starts the machine as prepare says, which also gets what to call when
 // there is progress, and what ends the machine.
+//
+// WHY instructions are counted: the guest's timer then goes by them, and not by how
+// busy the host is.  A kernel that is right by luck, or wrong, is so each time.
 func (m *machine) start(ctx context.Context, prepare func(b *booted, cfg *qemu.Config, streams *qemu.IO, touch, cancel func())) *booted {
 	b := &booted{}
-	cfg := &qemu.Config{Kernel: m.sys.Kernel, Initrd: m.sys.Base}
+	cfg := &qemu.Config{Kernel: m.sys.Kernel, Initrd: m.sys.Base, ICount: true}
 	streams := &qemu.IO{Stderr: &b.stderr, Log: &b.log}
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
