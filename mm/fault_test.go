@@ -3,6 +3,7 @@ package mm_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -65,6 +66,8 @@ func TestFaultTable(t *testing.T) {
 			write | there, trace.COWCopy, mm.Present | mm.User | mm.Writable | mm.NX, 1, false},
 		{"one of two owners, no frame", func(p *proc) { anon(p); p.set(base, 1); p.fork(mm.ForkCOW) },
 			write | there, trace.OutOfMemory, mm.Present | mm.User | mm.COW | mm.NX, 2, true},
+		{"one of two owners, copied from a file", func(p *proc) { file(mm.ReadWrite, 0, 1)(p); p.set(base, 1); p.fork(mm.ForkCOW) },
+			write | there, trace.COWCopy, mm.Present | mm.User | mm.Writable | mm.NX, 1, false},
 		{"mended meanwhile", func(p *proc) { anon(p); p.set(base, 1) }, write | there, trace.Spurious, mm.Present | mm.User | mm.Writable | mm.NX, 1, false},
 		{"past the end", file(mm.ReadWrite, 0, 2), read, trace.BusAdrErr, 0, 0, false},
 		{"file read", file(mm.ReadWrite, 0, 1), read, trace.FilePage, mm.Present | mm.User | mm.COW | mm.NX, 2, false},
@@ -85,14 +88,15 @@ func TestFaultTable(t *testing.T) {
 				m.Frames.SetReserve(m.Frames.Free())
 				defer m.Frames.SetReserve(0)
 			}
-			was, size := p.frame(base), p.Size()
+			old, _ := p.Entry(base)
+			was, size := old.Frame(), p.Size()
 			held := *m.Phys.Page(was)
 			rec := new(recorder)
 			m.Memory.Log.Attach(trace.ClassFault, rec, nil)
 			before := m.Counters.Faults[row.want]
 			d, err := p.Fault(base+0x123, row.code)
 			if d != row.want || m.Counters.Faults[row.want] != before+1 {
-				t.Fatalf("decision %d, want %d", d, row.want)
+				t.Fatalf("decision %v, want %v; the entry was %v", d, row.want, old)
 			}
 			var reason error
 			switch d {
@@ -105,8 +109,9 @@ func TestFaultTable(t *testing.T) {
 				t.Fatalf("reason %v, want %v", err, reason)
 			}
 			e, _ := p.Entry(base)
-			if e&(mm.Present|mm.User|mm.Writable|mm.COW|mm.NX) != row.pte {
-				t.Errorf("entry %v, want %v", e, row.pte)
+			const flags = mm.Present | mm.User | mm.Writable | mm.COW | mm.NX
+			if e&flags != row.pte {
+				t.Errorf("entry %v, want %v", e, e&^flags|row.pte)
 			}
 			if e.Present() && m.Frames.Refs(e.Frame()) != row.refs {
 				t.Errorf("%d references, want %d", m.Frames.Refs(e.Frame()), row.refs)
@@ -131,7 +136,8 @@ func TestFaultTable(t *testing.T) {
 			ev := rec.events[len(rec.events)-1]
 			if ev.Kind != trace.Fault || ev.Decision != d || ev.VA != uint64(base)+0x123 || ev.Err != uint32(row.code) ||
 				err == nil && ev.New != uint64(e.Frame()) || was != 0 && err == nil && ev.Old != uint64(was) {
-				t.Errorf("event %+v", ev)
+				t.Errorf("the event tells of %v, address %#x, code %#x, frames %#x → %#x; want %v, %#x, %#x, %#x → %#x",
+					ev.Decision, ev.VA, ev.Err, ev.Old, ev.New, d, uint64(base)+0x123, row.code, was, e.Frame())
 			}
 			if err := m.checkAll(); err != nil {
 				t.Fatal(err)
@@ -164,7 +170,7 @@ func TestFlushes(t *testing.T) {
 		{"first read", func(p *proc) { touch(p, 0) }, func(p *proc) { p.get(base) }, 0, 0},
 		{"first write", func(p *proc) { touch(p, 0) }, func(p *proc) { p.set(base, 1) }, 0, 0},
 		{"write after read", func(p *proc) { touch(p, 0); p.get(base) }, func(p *proc) { p.set(base, 1) }, 1, 0},
-		{"fork", func(p *proc) { touch(p, 3) }, func(p *proc) { p.fork(mm.ForkCOW) }, 0, 1},
+		{"fork", func(p *proc) { touch(p, 3); p.mapAnon(base+300*page, 1, mm.ReadWrite); p.set(base+300*page, 1) }, func(p *proc) { p.fork(mm.ForkCOW) }, 0, 1},
 		{"second fork", func(p *proc) { touch(p, 3); p.fork(mm.ForkCOW) }, func(p *proc) { p.fork(mm.ForkCOW) }, 0, 0},
 		{"eager fork", func(p *proc) { touch(p, 3) }, func(p *proc) { p.fork(mm.ForkEager) }, 0, 0},
 		{"COW copy", func(p *proc) { touch(p, 1); p.fork(mm.ForkCOW) }, func(p *proc) { p.set(base, 2) }, 1, 0},
@@ -194,6 +200,12 @@ func TestFlushes(t *testing.T) {
 			p.get(base)
 			p.get(base + page)
 		}, func(p *proc) { must(p.m.objects[0].Truncate(5)) }, 1, 0},
+		{"unmap 40 PTs", func(p *proc) {
+			for i := range mm.VirtAddr(40) {
+				p.mapAnon(base+i<<21, 1, mm.ReadWrite)
+				p.set(base+i<<21, 1)
+			}
+		}, func(p *proc) { must(p.Unmap(base, 40<<21)) }, 0, 1},
 		{"drop", func(p *proc) { touch(p, 100) }, func(p *proc) { p.exit() }, 0, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -211,7 +223,7 @@ func TestFlushes(t *testing.T) {
 				t.Errorf("%d space flushes, want %d", n, row.space)
 			}
 			if len(rec.events) != int(row.pages+row.space) {
-				t.Errorf("%d events", len(rec.events))
+				t.Errorf("%d events of flushes, want %d", len(rec.events), row.pages+row.space)
 			}
 			m.finish()
 		})
@@ -276,39 +288,92 @@ func TestFlushBeforePut(t *testing.T) {
 	m.finish()
 }
 
+// loader is a processor that loads translations again right after each flush, as it
+// may at any time.
+type loader struct {
+	mm.TLB
+	load func()
+}
+
+func (l *loader) FlushPage(root mm.Frame, va mm.VirtAddr) {
+	l.TLB.FlushPage(root, va)
+	l.load()
+}
+
+func (l *loader) FlushSpace(root mm.Frame) {
+	l.TLB.FlushSpace(root)
+	l.load()
+}
+
+// TestChangeBeforeFlush: when the TLB is told, the entry has changed already, also
+// where more goes than is collected for one flush.
+func TestChangeBeforeFlush(t *testing.T) {
+	const pages = 600
+	m := newMachine(t, pages+100)
+	p := m.newProc()
+	p.mapAnon(base, pages, mm.ReadWrite)
+	p.write(base, make([]byte, pages*page))
+	remembered := func() (n int) {
+		for i := range mm.VirtAddr(pages) {
+			if _, fault := m.mmu.Access(p.Root(), base+i*page, softmmu.Read, true); fault == nil {
+				n++
+			}
+		}
+		return n
+	}
+	m.TLB = &loader{m.mmu, func() { remembered() }}
+	if err := p.Unmap(base, pages*page); err != nil {
+		t.Fatal(err)
+	}
+	if n := remembered(); n != 0 {
+		t.Errorf("%d pages were unmapped, and the processor still reads %d: it was told to forget them before their entries were empty", pages, n)
+	}
+	m.finish()
+}
+
 // TestTables: page-table frames are reported made and freed, with level and
-// first address, and none is left when the last region under it goes.
+// first address; none goes that a region may need, and none is left when the last
+// region under it goes.
 func TestTables(t *testing.T) {
 	m := newMachine(t, 100)
 	rec := new(recorder)
 	m.Memory.Log.Attach(trace.ClassTable, rec, nil)
+	told := func(when string, want ...string) {
+		t.Helper()
+		var got []string
+		for _, ev := range rec.events {
+			got = append(got, fmt.Sprintf("%v %d %#x", ev.Kind, ev.Aux, ev.VA))
+		}
+		rec.events = nil
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: tables (level, first address)\n%q, want\n%q", when, got, want)
+		}
+	}
+	const low, high = base + 3*page, base + 1<<21 + 5*page // under two PTs
 	p := m.newProc()
-	p.mapAnon(base, 1, mm.ReadWrite)
-	p.set(base, 1)
-	p.mapAnon(base+1<<21, 1, mm.ReadWrite)
-	p.set(base+1<<21, 1)
-	if err := p.Unmap(base, page); err != nil {
-		t.Fatal(err)
+	p.mapAnon(low, 1, mm.ReadWrite)
+	p.set(low, 1)
+	p.mapAnon(high, 1, mm.ReadWrite)
+	p.set(high, 1)
+	told("two pages are touched", "table-make 4 0x0", "table-make 3 0x0", "table-make 2 0x40000000", "table-make 1 0x40000000", "table-make 1 0x40200000")
+	p.mapAnon(low+2*page, 1, mm.Read)
+	unmap := func(va mm.VirtAddr) {
+		t.Helper()
+		if err := p.Unmap(va, page); err != nil {
+			t.Fatal(err)
+		}
 	}
+	unmap(low)
+	told("one is unmapped, and has a neighbour that was never touched")
+	unmap(low + 2*page)
+	told("the neighbour is unmapped", "table-free 1 0x40000000")
+	unmap(high)
+	told("the other page is unmapped", "table-free 1 0x40200000", "table-free 2 0x40000000", "table-free 3 0x0")
+	p.mapAnon(high, 1, mm.ReadWrite)
+	p.set(high, 1)
+	told("it is back", "table-make 3 0x0", "table-make 2 0x40000000", "table-make 1 0x40200000")
 	p.exit()
-	type table struct {
-		kind  trace.Kind
-		level uint64
-		va    mm.VirtAddr
-	}
-	var got []table
-	for _, ev := range rec.events {
-		got = append(got, table{ev.Kind, ev.Aux, mm.VirtAddr(ev.VA)})
-	}
-	want := []table{
-		{trace.TableMake, 4, 0}, {trace.TableMake, 3, 0}, {trace.TableMake, 2, base}, {trace.TableMake, 1, base},
-		{trace.TableMake, 1, base + 1<<21},
-		{trace.TableFree, 1, base},
-		{trace.TableFree, 1, base + 1<<21}, {trace.TableFree, 2, base}, {trace.TableFree, 3, 0}, {trace.TableFree, 4, 0},
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("got  %v\nwant %v", got, want)
-	}
+	told("the space goes", "table-free 1 0x40200000", "table-free 2 0x40000000", "table-free 3 0x0", "table-free 4 0x0")
 	m.finish()
 }
 
