@@ -48,7 +48,9 @@ func parseGrade(args []string) (*gradeFlags, error) {
 	if f.class = set.Args(); f.summary && set.NArg() > 0 && slices.Contains([]string{"mit", "csv"}, f.format) {
 		return f, nil
 	}
-	f.dir = set.Arg(0)
+	if f.dir = set.Arg(0); f.dir != "" {
+		f.dir = grade.Top(f.dir)
+	}
 	if f.summary || set.NArg() > 1 || f.format != "mit" && !grade.IsFormat(f.format) || f.tests != "" && f.dir == "" {
 		err := errors.New("usage: yolk grade [-lab NAME] [-run REGEXP] [-v] [-html FILE] [-tests DIR] [-format mit|tap|junit|gradescope|classroom|autolab] [DIR], or yolk grade -summary [-format csv] FILE…")
 		fmt.Fprintln(os.Stderr, err)

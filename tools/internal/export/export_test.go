@@ -93,7 +93,7 @@ func TestGradescope(t *testing.T) {
 func bash(t *testing.T) string {
 	t.Helper()
 	path, err := exec.LookPath("bash")
-	if err != nil || runtime.GOOS == "windows" {
+	if err != nil || runtime.GOOS != "linux" {
 		t.Skip("the scripts are for Linux, and bash is not here to look at them")
 	}
 	return path

@@ -208,6 +208,31 @@ func TestHandIn(t *testing.T) {
 	}
 }
 
+// TestTop: a hand-in that lies in a directory is found there, unless there are two.
+func TestTop(t *testing.T) {
+	dir := t.TempDir()
+	ok(t, tree.Write(dir, "__MACOSX/x", nil))
+	want := func(what, top string) {
+		t.Helper()
+		if got := Top(dir); got != top {
+			t.Errorf("%s: %s, want %s", what, got, top)
+		}
+	}
+	want("nothing", dir)
+	ok(t, tree.Write(dir, "cow-lab/"+lab.HandIn, nil))
+	want("a directory", filepath.Join(dir, "cow-lab"))
+	if os.Symlink(filepath.Join(dir, "cow-lab"), filepath.Join(dir, "link")) == nil {
+		want("a link", filepath.Join(dir, "cow-lab"))
+	}
+	ok(t, tree.Write(dir, "second/"+lab.HandIn, nil))
+	want("two", dir)
+	ok(t, tree.Write(dir, lab.HandIn, nil))
+	want("itself", dir)
+	if got := Top(filepath.Join(dir, "none")); got != filepath.Join(dir, "none") {
+		t.Errorf("none: %s", got)
+	}
+}
+
 // TestCompileProblem: only what names a place in a Go file is the student's.
 func TestCompileProblem(t *testing.T) {
 	exit := exec.Command("go", "no-such-command").Run()

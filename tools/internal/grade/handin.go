@@ -22,6 +22,32 @@ type HandIn struct {
 	Problem string   // what the student did not hand in
 }
 
+// Top returns the directory in which a hand-in's tree begins: dir, or the only one
+// inside that says of itself what it is, as the archive of a directory leaves it.
+func Top(dir string) string {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return dir // whoever opens it says why that cannot be
+	}
+	inside := ""
+	for _, e := range entries {
+		if e.Name() == lab.HandIn {
+			return dir
+		}
+		if _, err := os.Stat(filepath.Join(dir, e.Name(), lab.HandIn)); err != nil || !e.IsDir() {
+			continue // not a link either, which may lead out of the hand-in
+		}
+		if inside != "" {
+			return dir
+		}
+		inside = filepath.Join(dir, e.Name())
+	}
+	if inside == "" {
+		return dir
+	}
+	return inside
+}
+
 // NewHandIn copies the reference tree and lays over it what the student of a lab
 // may change, from the directory dir: everything else, the tests, the programs
 // and the grader's own tools, is the reference's.

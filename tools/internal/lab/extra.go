@@ -58,14 +58,14 @@ func (l *Lab) Takes(version string) bool {
 // check says what is wrong with a test that somebody has added.
 func (t *Test) check() error {
 	named := 0
-	for _, name := range []string{t.Unit, t.Guest, t.Boot} {
+	for _, name := range []string{t.Unit, t.Guest, t.Boot, t.Outside} {
 		if name != "" {
 			named++
 		}
 	}
 	switch {
 	case named != 1:
-		return errors.New("a test is one of unit, guest and boot")
+		return errors.New("a test is one of unit, guest, boot and outside")
 	case t.Points < 0 || t.Points > 0 && (t.Want == "" || t.Look == ""):
 		return fmt.Errorf("test %s has less than no points, or does not say what is expected and where to look", t.Name())
 	case !slices.Contains(Visibilities, t.Visibility):

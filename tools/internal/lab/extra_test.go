@@ -18,9 +18,10 @@ func TestWithTests(t *testing.T) {
 	more, err := with(`{"tests": [
 		{"unit": "mm TestA", "points": 0},
 		{"guest": "B", "points": 4, "want": "b", "look": "mm.B"},
+		{"outside": "cow-splits", "task": 2, "points": 1, "want": "o", "look": "mm.O"},
 		{"unit": "mm TestHidden", "task": 2, "points": 9, "want": "h", "look": "mm.H", "visibility": "after_published"}]}`)
 	ok(t, err)
-	if all, _ := more.Points(); all != 13 || len(more.Tests) != 2 || more.Tests[1].Visibility != "after_published" || more.Name != "cow" {
+	if all, _ := more.Points(); all != 14 || len(more.Tests) != 3 || more.Tests[2].Visibility != "after_published" || more.Name != "cow" {
 		t.Errorf("%+v", more)
 	}
 	if all, _ := l.Points(); all != 8 || l.Tests[1].Points != 3 {
@@ -28,8 +29,9 @@ func TestWithTests(t *testing.T) {
 	}
 	for what, data := range map[string]string{
 		"no JSON": `{`, "an unknown field": `{"test": []}`, "no name": `{"tests": [{"points": 1, "want": "w", "look": "l"}]}`,
-		"two names": `{"tests": [{"unit": "mm TestX", "guest": "X", "points": 1, "want": "w", "look": "l"}]}`,
-		"no look":   `{"tests": [{"unit": "mm TestX", "points": 1, "want": "w"}]}`, "nothing to take out": `{"tests": [{"unit": "mm TestX", "points": 0}]}`,
+		"two names":  `{"tests": [{"unit": "mm TestX", "guest": "X", "points": 1, "want": "w", "look": "l"}]}`,
+		"two places": `{"tests": [{"outside": "x", "guest": "X", "points": 1, "want": "w", "look": "l"}]}`,
+		"no look":    `{"tests": [{"unit": "mm TestX", "points": 1, "want": "w"}]}`, "nothing to take out": `{"tests": [{"unit": "mm TestX", "points": 0}]}`,
 		"negative points": `{"tests": [{"unit": "mm TestX", "points": -1, "want": "w", "look": "l"}]}`,
 		"visibility":      `{"tests": [{"unit": "mm TestX", "points": 1, "want": "w", "look": "l", "visibility": "no"}]}`,
 	} {

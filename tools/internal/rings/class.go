@@ -249,13 +249,8 @@ var hiddenFiles = map[string]string{
 	"userland/usertests/hidden.go": "package usertests\n\nfunc hiddenTests() []test {\n\treturn []test{{\"hidden\", portable, func(t *T) {}}}\n}\n",
 }
 
-// hidden grades with tests that are not in the reference, and one less of its own.
-func (s *suite) hidden(ctx context.Context) error {
-	dir, err := os.MkdirTemp("", "hidden-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
+// writeHidden writes them to dir, and the guest's list of tests with the new one.
+func (s *suite) writeHidden(dir string) error {
 	const list = "userland/usertests/usertests.go"
 	b, err := os.ReadFile(filepath.Join(s.root, filepath.FromSlash(list)))
 	if err != nil {
@@ -265,13 +260,26 @@ func (s *suite) hidden(ctx context.Context) error {
 	if bytes.Equal(b, longer) {
 		return fmt.Errorf("%s has no list of tests where there was one", list)
 	}
-	tests := filepath.Join(dir, "tests")
-	err = tree.Write(tests, list, longer)
+	err = tree.Write(dir, list, longer)
 	for name, text := range hiddenFiles {
-		err = errors.Join(err, tree.Write(tests, name, []byte(text)))
+		err = errors.Join(err, tree.Write(dir, name, []byte(text)))
 	}
-	l, loadErr := lab.Load(s.root, classLab)
-	if err = errors.Join(err, loadErr); err != nil {
+	return err
+}
+
+// hidden grades with tests that are not in the reference, and one less of its own.
+func (s *suite) hidden(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "hidden-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	tests := filepath.Join(dir, "tests")
+	if err := s.writeHidden(tests); err != nil {
+		return err
+	}
+	l, err := lab.Load(s.root, classLab)
+	if err != nil {
 		return err
 	}
 	kinds, err := s.handIns(l)

@@ -117,7 +117,10 @@ func (s *suite) editorGopls(ctx context.Context) error {
 	if err != nil || !strings.Contains(out, "wrong.go:5:") {
 		return fmt.Errorf("gopls does not see an error in a kernel file: %w\n%s", err, out)
 	}
-	_, err = t.do(0, "bin/yolk", "doctor")
+	out, err = t.do(0, "bin/yolk", "doctor")
+	if err == nil && !strings.Contains(out, "lab      "+studentLab+" ") {
+		err = fmt.Errorf("doctor does not know a student's tree:\n%s", out)
+	}
 	return err
 }
 
