@@ -447,6 +447,29 @@ func TestMaxProt(t *testing.T) {
 	m.finish()
 }
 
+// What was moved is at its old place no longer, not even for a processor that has
+// used it there; new memory at the old place is new.
+func TestRemapLeavesTheOldPlace(t *testing.T) {
+	m := newMachine(t, 100)
+	p := m.anonymous(2)
+	p.set(base, 1)
+	p.set(base+page, 2)
+	to, err := p.Remap(mm.RemapRequest{Old: base, OldLength: 2 * page, NewLength: 2 * page, MayMove: true, Fixed: true, New: base + 50*page})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, d := p.write(base, []byte{7}); n != 0 || d != trace.SegvMapErr {
+		t.Errorf("a write to the old place: %d bytes, decision %d", n, d)
+	}
+	p.mapAnon(base, 2, mm.ReadWrite)
+	for i := range mm.VirtAddr(2) {
+		p.want(base+i*page, 0)
+		p.set(base+i*page, 9)
+		p.want(to+i*page, byte(1+i))
+	}
+	m.finish()
+}
+
 func TestRemap(t *testing.T) {
 	m := newMachine(t, 200)
 	p := m.anonymous(4)

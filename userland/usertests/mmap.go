@@ -10,6 +10,7 @@ func mmapTests() []test {
 	return []test{
 		{"MMAP-01-end-of-file", portable, mmapEOF},
 		{"MMAP-02-truncate", portable, mmapTruncate},
+		{"MMAP-02-behind-the-end", yolk, mmapBehindTheEnd},
 		{"MMAP-03-splitting", portable, mmapSplit},
 		{"MMAP-04-failing-fixed", portable, mmapFixed},
 		{"MMAP-06-kernel-and-cold-pages", portable, mmapCold},
@@ -52,6 +53,18 @@ func mmapTruncate(t *T) {
 	t.noErr(sys.Ftruncate(fd, 4*int64(page)), "ftruncate")
 	t.must(sys.Peek(addr+2*page) == 0 && sys.Peek(addr+3*page) == 0, "old bytes are back")
 	t.must(sys.Peek(addr+page) == 7, "a page that is left changed")
+}
+
+// mmapBehindTheEnd: what is stored behind the end of a mapped file is in no file,
+// however large it becomes (mmap(2), ftruncate(2)).
+func mmapBehindTheEnd(t *T) {
+	fd := t.open(t.file("f", "0123456789", 0o644), sys.O_RDWR)
+	addr := t.mapFile(fd, 1, readWrite, sys.MAP_SHARED)
+	sys.Poke(addr+9, 'x')
+	sys.Poke(addr+100, 'y')
+	t.noErr(sys.Ftruncate(fd, 200), "ftruncate")
+	t.must(sys.Peek(addr+9) == 'x', "the last byte of the file is not what was stored")
+	t.must(sys.Peek(addr+100) == 0, "a byte from behind the end has become one of the file")
 }
 
 // mmapSplit: the parts of a split mapping show the same bytes of the file as
@@ -269,6 +282,14 @@ func mmapMremap(t *T) {
 	blocked := t.pages(2)
 	_, err = sys.Mremap(blocked, page, 2*page, 0)
 	t.wantErr(err, "growing into a neighbour", sys.ENOMEM)
+	sys.Poke(blocked, 7)
+	moved, err := sys.Mremap(blocked, page, 2*page, sys.MREMAP_MAYMOVE)
+	t.noErr(err, "moving")
+	_, err = sys.Mmap(blocked, page, readWrite, private|sys.MAP_FIXED, -1, 0)
+	t.noErr(err, "mmap of the place that was left")
+	t.must(sys.Peek(blocked) == 0, "the old place shows ", int(sys.Peek(blocked)))
+	sys.Poke(blocked, 8)
+	t.must(sys.Peek(moved) == 7, "a store to the old place has changed the new one")
 }
 
 // mmapOnePage: a fault brings the page that was touched and no other.

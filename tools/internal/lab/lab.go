@@ -22,13 +22,14 @@ import (
 
 // Where things lie, relative to a tree's root.
 const (
-	Dir       = "tools/internal/lab/labs" // a directory for each lab
-	DataFile  = "lab.json"                // in it: a Lab
-	WrongFile = "wrong.json"              // in it: a list of Wrongs
-	RedTeam   = "redteam.json"            // in the grader: attempts to fool it, some of which quote solutions
-	Handout   = "LAB.md"                  // in a starter tree: the lab's README.md
-	Messages  = "MESSAGES.md"             // in a starter tree: what the message means
-	HandIn    = "handin.json"             // in a starter tree: a Record
+	Dir         = "tools/internal/lab/labs" // a directory for each lab
+	DataFile    = "lab.json"                // in it: a Lab
+	WrongFile   = "wrong.json"              // in it: a list of Wrongs
+	DefectsFile = "defects.json"            // in it, perhaps: a list of Defects
+	RedTeam     = "redteam.json"            // in the grader: attempts to fool it, some of which quote solutions
+	Handout     = "LAB.md"                  // in a starter tree: the lab's README.md
+	Messages    = "MESSAGES.md"             // in a starter tree: what the message means
+	HandIn      = "handin.json"             // in a starter tree: a Record
 
 	students = "tools/internal/lab/STUDENTS.md"
 )
@@ -41,8 +42,10 @@ type Lab struct {
 	Name    string `json:"-"`
 	Title   string `json:"title"`
 	Version string `json:"version"` // semantic: what was handed in for 1.x is graded alike by all of 1.x
-	// Boot is a program, as for yolk run, that meets an emptied function.
+	// Boot is a program, as for yolk run, that meets an emptied function; in a lab
+	// with Defects, one that runs all the same.
 	Boot  []string `json:"boot"`
+	Own   []string `json:"own,omitempty"` // files that students write in although no function there is marked
 	Tests []Test   `json:"tests"`
 }
 
@@ -172,10 +175,10 @@ func (w *Wrong) Apply(root string) error {
 		if err != nil {
 			return err
 		}
-		if n := bytes.Count(b, []byte(e.Old)); n != 1 || e.Old == e.New {
-			return fmt.Errorf("wrong solution %q is stale: its old text stands %d times in %s, or is the new one", w.Name, n, e.File)
+		if b, err = e.in(b); err != nil {
+			return fmt.Errorf("wrong solution %q is stale: %w", w.Name, err)
 		}
-		if err := os.WriteFile(path, bytes.Replace(b, []byte(e.Old), []byte(e.New), 1), 0o666); err != nil {
+		if err := os.WriteFile(path, b, 0o666); err != nil {
 			return err
 		}
 	}
@@ -210,7 +213,7 @@ func OwnFiles(root string, l *Lab) ([]string, error) {
 
 // Files returns the files that students of the lab write in, sorted.
 func (l *Lab) Files(marks []Mark) []string {
-	var files []string
+	files := slices.Clone(l.Own)
 	for _, m := range marks {
 		if m.Lab == l.Name {
 			files = append(files, m.File)

@@ -58,7 +58,12 @@ func TestLabs(t *testing.T) {
 		if l.Title == "" || len(l.Boot) == 0 || !regexp.MustCompile(`^\d+\.\d+\.\d+$`).MatchString(l.Version) {
 			t.Errorf("%s: title %q, version %q, boot %q", l.Name, l.Title, l.Version, l.Boot)
 		}
+		defects, err := l.Defects(root)
+		ok(t, err)
 		tasks := map[int]bool{}
+		for _, d := range defects {
+			tasks[d.Task] = false
+		}
 		for _, m := range marks {
 			if m.Lab == l.Name && m.Task > 0 {
 				tasks[m.Task] = false
@@ -89,6 +94,35 @@ func TestLabs(t *testing.T) {
 		if _, err := Load(root, m.Lab); err != nil {
 			t.Errorf("%s:%d is marked for a lab that is not there: %v", m.File, m.Line, err)
 		}
+	}
+}
+
+// TestDefects: a lab's defects fit the source and each other, and are in files that
+// its students may change.
+func TestDefects(t *testing.T) {
+	marks, err := Marks(root)
+	ok(t, err)
+	tests, _ := declared(t)
+	found := 0
+	for _, l := range labs(t) {
+		defects, err := l.Defects(root)
+		ok(t, err)
+		found += len(defects)
+		for _, d := range defects {
+			for _, e := range d.Edits {
+				text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(e.File)))
+				ok(t, err)
+				if _, err := seed(defects, e.File, text); err != nil || !slices.Contains(l.Files(marks), e.File) {
+					t.Errorf("%s: %q: %v, or %s is not the student's", l.Name, d.Name, err, e.File)
+				}
+			}
+			if d.Case == "" || slices.ContainsFunc(d.Also, func(name string) bool { return !tests[strings.Replace(name, "/", " ", 1)] }) {
+				t.Errorf("%s: %q is without a case, or one of %q is no test", l.Name, d.Name, d.Also)
+			}
+		}
+	}
+	if found < 6 {
+		t.Errorf("%d defects", found)
 	}
 }
 
@@ -168,6 +202,17 @@ func TestNamesInOrder(t *testing.T) {
 	}
 }
 
+// lefts returns the wrong solutions that a lab has by its defects.
+func lefts(t *testing.T, l *Lab) (list []Wrong) {
+	t.Helper()
+	defects, err := l.Defects(root)
+	ok(t, err)
+	for i := range defects {
+		list = append(list, l.Left(&defects[i]))
+	}
+	return list
+}
+
 // TestWrongs: every wrong solution fits the source, touches the student's files
 // only and is said to fail tests that exist.
 func TestWrongs(t *testing.T) {
@@ -176,6 +221,7 @@ func TestWrongs(t *testing.T) {
 	for _, l := range labs(t) {
 		list, err := l.Wrongs(root)
 		ok(t, err)
+		list = append(list, lefts(t, l)...)
 		if len(list) < 8 {
 			t.Errorf("%s: %d wrong solutions, want 8 at least", l.Name, len(list))
 		}

@@ -84,9 +84,13 @@ func (l *Lab) Write(root, dir string, files []string, commit string) error {
 	if err != nil {
 		return err
 	}
+	defects, err := l.Defects(root)
+	if err != nil {
+		return err
+	}
 	record := Record{Lab: l.Name, Version: l.Version, Reference: commit, Files: l.Files(marks)}
 	if len(record.Files) == 0 {
-		return fmt.Errorf("no function is marked //lab:%s", l.Name)
+		return fmt.Errorf("no function is marked //lab:%s, and no file is the student's", l.Name)
 	}
 	for _, name := range files {
 		if l.left(name) {
@@ -94,6 +98,9 @@ func (l *Lab) Write(root, dir string, files []string, commit string) error {
 		}
 		text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
 		if err != nil {
+			return err
+		}
+		if text, err = seed(defects, name, text); err != nil {
 			return err
 		}
 		if cuttable(name) {

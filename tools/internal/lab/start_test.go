@@ -50,6 +50,9 @@ func TestNoTraceOfTheSolution(t *testing.T) {
 				}
 			}
 		}
+		for line := range mended(t, l) {
+			secret[squeeze(line)]++
+		}
 		for line, n := range secret {
 			if len(line) < 20 || strings.HasPrefix(line, "//") || strings.Count(known.String(), line) > n {
 				delete(secret, line) // too short to tell anything, or known from elsewhere
@@ -67,6 +70,24 @@ func TestNoTraceOfTheSolution(t *testing.T) {
 			}
 		}
 	}
+}
+
+// mended returns the lines that a lab's defects have taken out.
+func mended(t *testing.T, l *Lab) map[string]bool {
+	t.Helper()
+	lines := map[string]bool{}
+	defects, err := l.Defects(root)
+	ok(t, err)
+	for _, d := range defects {
+		for _, e := range d.Edits {
+			for line := range strings.Lines(e.Old) {
+				if !strings.Contains(e.New, strings.TrimSuffix(line, "\n")) {
+					lines[line] = true
+				}
+			}
+		}
+	}
+	return lines
 }
 
 func contents(t *testing.T, dir string) map[string]string {
@@ -119,7 +140,7 @@ func TestStarter(t *testing.T) {
 		}
 	}
 	for name := range contents(t, dir) {
-		if base := path.Base(name); base == WrongFile || base == "mutants.json" || strings.HasPrefix(name, "tools/internal/lab/") && strings.HasSuffix(name, "_test.go") {
+		if base := path.Base(name); base == WrongFile || base == DefectsFile || base == "mutants.json" || strings.HasPrefix(name, "tools/internal/lab/") && strings.HasSuffix(name, "_test.go") {
 			t.Errorf("%s came along", name)
 		}
 	}

@@ -35,6 +35,7 @@ func table(t *testing.T) []byte {
 	for _, l := range labs(t) {
 		list, err := l.Wrongs(root)
 		ok(t, err)
+		list = append(list, lefts(t, l)...)
 		points, robust := l.Points()
 		fmt.Fprintf(&b, "| [%s](%s/README.md) | %s | %s | %d | %d | %d | %d |\n", l.Name, l.Name, l.Version, l.Title, len(l.Tests), points, robust, len(list))
 		fmt.Fprintf(&wrong, "\n## %s\n\n| wrong solution | case | points lost | tests that fail |\n|---|---|---|---|\n", l.Name)

@@ -32,8 +32,8 @@ var labRings = []labRing{
 
 // labChecks prove of each lab that its tests tell right from wrong: what students
 // start with gets no point, and for the reason that it names; the reference gets
-// all; each wrong solution loses what it should and nothing else.  A student's
-// tree has nothing to prove.
+// all; each wrong solution loses what it should and nothing else; where a lab has
+// defects, whoever mends one has its points.  A student's tree has nothing to prove.
 func labChecks(s *suite) ([]Check, error) {
 	if r, err := lab.ReadRecord(s.root); r != nil || err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func labChecks(s *suite) ([]Check, error) {
 		if p.lab, err = lab.Load(s.root, name); err != nil {
 			return nil, err
 		}
-		wrongs, err := p.lab.Wrongs(s.root)
+		wrongs, err := p.load()
 		if err != nil {
 			return nil, err
 		}
@@ -64,6 +64,9 @@ func labChecks(s *suite) ([]Check, error) {
 			for _, w := range wrongs { // too many for every day
 				add("wrong/"+w.Name, true, func(ctx context.Context) error { return p.wrong(ctx, ring, &w) })
 			}
+			for _, d := range p.defects {
+				add("mended/"+d.Name, true, func(ctx context.Context) error { return p.mended(ctx, ring, &d) })
+			}
 		}
 		checks = append(checks, Check{Name: "lab/" + name + "/untouched", Long: true, run: func(ctx context.Context) outcome {
 			return verdictOf(p.untouched(ctx))
@@ -76,7 +79,23 @@ func labChecks(s *suite) ([]Check, error) {
 type labProof struct {
 	*suite
 	lab      *lab.Lab
+	defects  []lab.Defect
 	building *sync.Mutex // two builds of one tree at a time would be in each other's way
+}
+
+// load reads the lab's defects and its wrong solutions, among them those that have
+// left one of the defects.
+func (p *labProof) load() (wrongs []lab.Wrong, err error) {
+	if p.defects, err = p.lab.Defects(p.root); err != nil {
+		return nil, err
+	}
+	if wrongs, err = p.lab.Wrongs(p.root); err != nil {
+		return nil, err
+	}
+	for i := range p.defects {
+		wrongs = append(wrongs, p.lab.Left(&p.defects[i]))
+	}
+	return wrongs, nil
 }
 
 // grade runs a ring of the lab's tests on a tree.
@@ -107,7 +126,8 @@ func (p *labProof) cut() (dir string, remove func(), err error) {
 	return dir, remove, nil
 }
 
-// starter: it vets; each test fails, and says which task is to be done.
+// starter: it vets; each test fails, and says which task is to be done, or in a lab
+// with defects fails by itself.
 func (p *labProof) starter(ctx context.Context, ring labRing) error {
 	dir, remove, err := p.cut()
 	if err != nil {
@@ -118,7 +138,7 @@ func (p *labProof) starter(ctx context.Context, ring labRing) error {
 		if o := runGo(system.Go(dir, "vet", "-trimpath", "./mm/...", "./kernel/...", "./tools/yolk")); o.verdict != Pass {
 			return fmt.Errorf("the starter does not vet: %s", o.detail)
 		}
-	} else if err := p.bootsToPanic(ctx, dir); err != nil {
+	} else if err := p.boots(ctx, dir); err != nil {
 		return err
 	}
 	report, err := p.grade(ctx, dir, ring)
@@ -126,7 +146,7 @@ func (p *labProof) starter(ctx context.Context, ring labRing) error {
 		return err
 	}
 	for _, r := range report.Results {
-		if r.Passed || !strings.HasPrefix(r.Seen, p.sentence()) {
+		if r.Passed || !p.meant(r) {
 			return fmt.Errorf("%s of the starter: passed %t, seen: %s", r.Test.Name(), r.Passed, r.Seen)
 		}
 	}
@@ -136,6 +156,19 @@ func (p *labProof) starter(ctx context.Context, ring labRing) error {
 // sentence begins the panic of each task.
 func (p *labProof) sentence() string { return "panic: lab " + p.lab.Name + ", task " }
 
+// meant reports whether a test of the starter fails for a reason that the lab is
+// about: the panic of a task; with defects, what the test itself complains of, and
+// not the end of the kernel or of the compiler.
+func (p *labProof) meant(r *grade.Result) bool {
+	if len(p.defects) == 0 {
+		return strings.HasPrefix(r.Seen, p.sentence())
+	}
+	return !notByItself.MatchString(r.Seen)
+}
+
+// notByItself matches what is said of a test that did not come to a verdict.
+var notByItself = regexp.MustCompile(`^(does not compile|panic|fatal error|kernel fault|the kernel died|no end in sight|was not run|the test gave no)`)
+
 // somethingIn guards against proofs about nothing.
 func somethingIn(r *grade.Report) error {
 	if len(r.Results) < 5 {
@@ -144,9 +177,9 @@ func somethingIn(r *grade.Report) error {
 	return nil
 }
 
-// bootsToPanic: the starter boots, and ends in the panic of a task when the lab's
-// program runs.
-func (p *labProof) bootsToPanic(ctx context.Context, dir string) error {
+// boots: the starter boots, and ends in the panic of a task when the lab's program
+// runs; with defects, the program runs and ends well.
+func (p *labProof) boots(ctx context.Context, dir string) error {
 	path, err := hosttools.QEMU.Need(p.opt.Out)
 	if err != nil {
 		return err
@@ -158,6 +191,12 @@ func (p *labProof) bootsToPanic(ctx context.Context, dir string) error {
 	var log strings.Builder
 	cfg := &qemu.Config{Kernel: sys.Kernel, Initrd: sys.Base, Params: qemu.Params{Program: p.lab.Boot}}
 	r := qemu.Run(ctx, path, cfg, &qemu.IO{Log: &log})
+	if len(p.defects) > 0 {
+		if r.End != qemu.Finished || r.ExitCode() != 0 {
+			return fmt.Errorf("%q ends with status %d (%s)\n%s", p.lab.Boot, r.ExitCode(), r.Why, tail([]byte(log.String()), 2000))
+		}
+		return nil
+	}
 	if r.End != qemu.Panicked || !strings.Contains(log.String(), p.sentence()) {
 		return fmt.Errorf("%q ends with status %d (%s), and not in a task's panic\n%s", p.lab.Boot, r.ExitCode(), r.Why, tail([]byte(log.String()), 2000))
 	}
@@ -182,18 +221,7 @@ func (p *labProof) reference(ctx context.Context, ring labRing) error {
 
 // wrong: a wrong solution fails the tests that its data names, and no others.
 func (p *labProof) wrong(ctx context.Context, ring labRing, w *lab.Wrong) error {
-	dir, err := os.MkdirTemp("", "wrong-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	if err := tree.Copy(dir, p.root); err != nil {
-		return err
-	}
-	if err := w.Apply(dir); err != nil {
-		return err
-	}
-	report, err := p.grade(ctx, dir, ring)
+	report, err := p.gradeCopy(ctx, ring, w)
 	if err != nil {
 		return err
 	}
@@ -215,8 +243,46 @@ func (p *labProof) wrong(ctx context.Context, ring labRing, w *lab.Wrong) error 
 	return somethingIn(report)
 }
 
+// gradeCopy runs a ring of the lab's tests on a copy of the reference with edits.
+func (p *labProof) gradeCopy(ctx context.Context, ring labRing, w *lab.Wrong) (*grade.Report, error) {
+	dir, err := os.MkdirTemp("", "wrong-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	if err := tree.Copy(dir, p.root); err != nil {
+		return nil, err
+	}
+	if err := w.Apply(dir); err != nil {
+		return nil, err
+	}
+	return p.grade(ctx, dir, ring)
+}
+
+// mended: where one defect is mended and the others are still there, the tests of its
+// task pass, and no others.
+func (p *labProof) mended(ctx context.Context, ring labRing, mended *lab.Defect) error {
+	all := lab.Wrong{Name: "all but " + mended.Name}
+	for _, d := range p.defects {
+		if d.Task != mended.Task {
+			all.Edits = append(all.Edits, d.Edits...)
+		}
+	}
+	report, err := p.gradeCopy(ctx, ring, &all)
+	if err != nil {
+		return err
+	}
+	for _, r := range report.Results {
+		if r.Passed != (r.Test.Task == mended.Task) {
+			return fmt.Errorf("%s of task %d: passed %t\n%s", r.Test.Name(), r.Test.Task, r.Passed, r.Seen)
+		}
+	}
+	return somethingIn(report)
+}
+
 // untouched: in the starter, every Go test of memory, kernel and tree passes, or ends
-// in the panic of a task; the starter breaks nothing else.
+// in the panic of a task, or is said to fail with a defect; the starter breaks nothing
+// else.
 func (p *labProof) untouched(ctx context.Context) error {
 	dir, remove, err := p.cut()
 	if err != nil {
@@ -243,7 +309,7 @@ func (p *labProof) untouched(ctx context.Context) error {
 	for _, r := range report.Results {
 		if r.Passed {
 			passed++
-		} else if !strings.HasPrefix(r.Seen, p.sentence()) {
+		} else if !strings.HasPrefix(r.Seen, p.sentence()) && !p.fails(r.Test.Name()) {
 			return fmt.Errorf("%s of the starter fails for another reason than a task: %s", r.Test.Name(), r.Seen)
 		}
 	}
@@ -251,6 +317,19 @@ func (p *labProof) untouched(ctx context.Context) error {
 		return fmt.Errorf("only %d tests pass", passed)
 	}
 	return somethingIn(report)
+}
+
+// fails reports whether a Go test is said to fail with one of the defects.
+func (p *labProof) fails(name string) bool {
+	for i := range p.defects {
+		d := &p.defects[i]
+		for _, f := range append(p.lab.Left(d).Fails, d.Also...) {
+			if f == name || strings.HasPrefix(f, name+"/") {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // goTests lists the tests of a package.
