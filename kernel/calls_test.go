@@ -95,17 +95,17 @@ func TestUnknownCalls(t *testing.T) {
 	bubble(t, options{}, func(s *system) {
 		s.program("/init", func(a *Asm) {
 			for range 3 {
-				for i, nr := range []int{300, 461, 462, 99999, -1} {
+				for i, nr := range []int{300, 461, 462, 99999, -1, 1<<32 + abi.SysGetpid} {
 					a.Syscall(nr).Probe(uint32(i))
 				}
 			}
 			exit(a, 0)
 		})
 		s.boot("/init")
-		for i := range 5 {
+		for i := range 6 {
 			s.want(i, abi.ENOSYS)
 		}
-		if n := len(s.m.Lines()); n != 4 { // the last three share a line; and init's end
+		if n := len(s.m.Lines()); n != 4 { // the last four share a line; and init's end
 			t.Errorf("log %q", s.m.Lines())
 		}
 	})

@@ -301,6 +301,8 @@ func TestALL05FaultsBecomeSignals(t *testing.T) {
 		"below the stack":    {abi.SIGSEGV, abi.SEGV_MAPERR, ", where nothing is mapped, above ", func(a *Asm) { a.Copy(RBX, RSP).AddImm(RBX, -9<<20).Load(RAX, RBX, 0) }},
 		"SIGSEGV is ignored": {abi.SIGSEGV, abi.SEGV_MAPERR, "read of 0x0, where", func(a *Asm) { ignore(a, abi.SIGSEGV); load(a, 0) }},
 		"SIGSEGV is blocked": {abi.SIGSEGV, abi.SEGV_MAPERR, "read of 0x0, where", func(a *Asm) { mask(a, ^uint64(0)); load(a, 0) }},
+		"hlt, blocked":       {abi.SIGSEGV, abi.SI_KERNEL, "privileged instruction or", func(a *Asm) { mask(a, ^uint64(0)); a.Raw(0xf4) }},
+		"ud2, ignored":       {abi.SIGILL, abi.ILL_ILLOPN, "invalid instruction; pc=", func(a *Asm) { ignore(a, abi.SIGILL); a.Raw(0x0f, 0x0b) }},
 		"caught but blocked": {abi.SIGSEGV, abi.SEGV_MAPERR, "read of 0x0, where", func(a *Asm) {
 			handler(a, abi.SIGSEGV, "handler", 0)
 			mask(a, ^uint64(0))

@@ -236,6 +236,56 @@ func TestCOW10KernelWritesBreakCOW(t *testing.T) {
 	m.finish()
 }
 
+// TestKernelReadsCopyNothing: the kernel that reads a shared page asks for no right to
+// write to it.
+func TestKernelReadsCopyNothing(t *testing.T) {
+	m := newMachine(t, 100)
+	p := m.anonymous(1)
+	p.fork(mm.ForkCOW)
+	var b [1]byte
+	if err := p.CopyIn(b[:], base); err != nil || b[0] != 1 {
+		t.Errorf("CopyIn: %d, %v, want 1", b[0], err)
+	}
+	if s, err := p.CopyInString(base, page); s != "\x01" || err != nil {
+		t.Errorf("CopyInString: %q, %v", s, err)
+	}
+	if n := m.Counters.Faults[trace.COWCopy]; n != 0 {
+		t.Errorf("the kernel read a page that two processes share, and %d were copied", n)
+	}
+	m.finish()
+}
+
+// TestStringAtTheEnd: a string may end where nothing is any more, and that is not
+// touched.
+func TestStringAtTheEnd(t *testing.T) {
+	m := newMachine(t, 100)
+	p := m.newProc()
+	p.mapAnon(base, 1, mm.ReadWrite)
+	p.mapAnon(mm.UserEnd-page, 1, mm.ReadWrite)
+	for _, end := range []mm.VirtAddr{base + page, mm.UserEnd} {
+		if err := p.CopyOut(end-6, []byte("hello\x00")); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := p.CopyInString(end-6, 4096); s != "hello" || err != nil {
+			t.Errorf("a string that ends below %#x, where nothing is: %q, %v", uint64(end), s, err)
+		}
+	}
+	m.finish()
+}
+
+// TestCopyOutOfMemory: a copy for which there is no frame fails for that reason.
+func TestCopyOutOfMemory(t *testing.T) {
+	m := newMachine(t, 100)
+	p := m.newProc()
+	p.mapAnon(base, 1, mm.ReadWrite)
+	m.Frames.SetReserve(m.Frames.Free())
+	if err := p.CopyOut(base, []byte{1}); !errors.Is(err, mm.ErrNoMemory) {
+		t.Errorf("CopyOut without a free frame: %v, want %v", err, mm.ErrNoMemory)
+	}
+	m.Frames.SetReserve(0)
+	m.finish()
+}
+
 func TestCOW11CopyAcrossPages(t *testing.T) {
 	m := newMachine(t, 100)
 	p := m.anonymous(2)

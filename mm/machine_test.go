@@ -60,7 +60,7 @@ func (m *machine) check() {
 		m.Fatal(err)
 	}
 	if n := m.Counters.Faults[trace.Spurious]; n != 0 {
-		m.Fatalf("%d faults were spurious: an entry changed without a flush", n)
+		m.Fatalf("%d faults were spurious, for accesses that the entry allows: it changed without a flush, or a copy by the kernel called Fault without need", n)
 	}
 }
 
