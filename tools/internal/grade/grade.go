@@ -10,8 +10,10 @@ package grade
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"regexp"
+	"strconv"
 	"time"
 
 	"yolk/tools/internal/lab"
@@ -49,6 +51,18 @@ func (r *Result) Score() int {
 		return r.Test.Points
 	}
 	return 0
+}
+
+// emptied matches the panic of a function that is another task's.
+var emptied = regexp.MustCompile(`^panic: lab \w+, task (\d+): `)
+
+// alsoNeeds says that the test needs a task that is not its own, if it was that
+// task's panic which ended it.
+func (r *Result) alsoNeeds() string {
+	if m := emptied.FindStringSubmatch(r.Seen); m != nil && m[1] != strconv.Itoa(r.Test.Task) {
+		return fmt.Sprintf("\n(the test is about task %d, and needs task %s, too)", r.Test.Task, m[1])
+	}
+	return ""
 }
 
 // A Report is the verdict on a tree.
@@ -102,6 +116,7 @@ func Run(ctx context.Context, opt Options, each func(*Result)) (*Report, error) 
 	g.each = func(r *Result) {
 		if !r.Passed {
 			r.Look = g.look.place(r.Test.Look)
+			r.Seen += r.alsoNeeds()
 			if g.first == nil && r.Test.Guest+r.Test.Outside != "" {
 				g.first = r
 			}

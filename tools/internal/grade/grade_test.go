@@ -74,6 +74,7 @@ func TestRun(t *testing.T) {
 		{"right", "package mm\n\nfunc do() int { return 5 }\n", 6, ""},
 		{"wrong", "package mm\n\nfunc do() int { return 6 }\n", 1, "a_test.go:10: 6, want 5"},
 		{"panic of a task", "package mm\n\nfunc do() int {\n\tpanic(\"lab x, task 1: do it\")\n}\n", 1, "panic: lab x, task 1: do it"},
+		{"panic of another task", "package mm\n\nfunc do() int {\n\tpanic(\"lab x, task 2: do it\")\n}\n", 1, "panic: lab x, task 2: do it\n(the test is about task 1, and needs task 2, too)"},
 		{"another panic", "package mm\n\nfunc do() int {\n\tvar m map[int]int\n\tm[0] = 1\n\treturn 5\n}\n", 1, "panic: assignment to entry in nil map, at mm/a.go:5"},
 		{"prints that it passed", "package mm\n\nimport \"fmt\"\n\nfunc do() int {\n\tfmt.Print(\"\\n--- PASS: TestDo (0.00s)\\n\")\n\treturn 6\n}\n", 1, "a_test.go:10: 6, want 5"},
 		{"no syntax", "package mm\n\nfunc do() int { return 5 \n", 0, "does not compile: mm/a.go:3:27: "},
@@ -92,11 +93,29 @@ func TestRun(t *testing.T) {
 			continue
 		}
 		first := report.Results[0]
-		if got, of := report.Score(); got != c.score || of != 6 || !strings.HasPrefix(first.Seen, c.seen) || (first.Seen == "") != (c.seen == "") {
+		if got, of := report.Score(); got != c.score || of != 6 || !strings.HasPrefix(first.Seen, c.seen) || (first.Seen == "") != (c.seen == "") ||
+			strings.Contains(first.Seen, "needs task") != strings.Contains(c.seen, "needs task") {
 			t.Errorf("%s: %d of %d points, seen %q", c.name, got, of, first.Seen)
 		}
 		if !first.Passed && first.Look != "mm.T.Do, mm/b.go:7" || !report.Results[1].Passed && report.Results[1].Look != "mm.nothing" {
 			t.Errorf("%s: look at %q, %q", c.name, first.Look, report.Results[1].Look)
+		}
+	}
+}
+
+// TestSeenInTest: the panic that ended a test, or what it complained about; that
+// also where it gave up and left others waiting.
+func TestSeenInTest(t *testing.T) {
+	const stack = "\n\ngoroutine 1 [running]:\nmain.main()\n\t/tmp/x/mm/a.go:7 +0x1\n"
+	for _, c := range []struct{ out, want string }{
+		{"    a_test.go:3: no\n    a_test.go:4: nor this\n", "a_test.go:3: no\na_test.go:4: nor this"},
+		{"    a_test.go:3: on the way\npanic: nil map [recovered, repanicked]" + stack, "panic: nil map, at mm/a.go:7"},
+		{"    a_test.go:3: 5 bytes gone\n" + blocked + " [recovered, repanicked]" + stack, "a_test.go:3: 5 bytes gone"},
+		{"=== RUN   TestA\n" + blocked + stack, blocked + ", at mm/a.go:7"},
+		{"killed", "failed without a word: killed"},
+	} {
+		if got := seenInTest(c.out, []string{"mm/a.go"}); got != c.want {
+			t.Errorf("%q: %q, want %q", c.out, got, c.want)
 		}
 	}
 }

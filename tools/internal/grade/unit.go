@@ -127,10 +127,15 @@ var (
 	logLine   = regexp.MustCompile(`(?m)^ +(\w+_test\.go:\d+: .*)$`)
 )
 
+// blocked is how a test of the kernel ends that gave up while processes were waiting:
+// what it complained about before says why.
+const blocked = "panic: deadlock: all goroutines in bubble are blocked"
+
 // seenInTest makes a few lines of what a test printed: the panic that ended it
 // and where in the student's files that was, else its first complaints.
 func seenInTest(out string, files []string) string {
-	if at := panicLine.FindStringIndex(out); at != nil {
+	at := panicLine.FindStringIndex(out)
+	if at != nil && (!strings.HasPrefix(out[at[0]:], blocked) || !logLine.MatchString(out[:at[0]])) {
 		seen := repanics.ReplaceAllString(out[at[0]:at[1]], "")
 		if strings.HasPrefix(seen, "panic: lab ") {
 			return seen
