@@ -153,17 +153,18 @@ func (c *Checker) page(as *AddressSpace, va VirtAddr, e PTE) {
 		c.fail("page %#x (%v) lies in no region", uint64(va), e)
 		return
 	}
-	writable := r.Prot&Write != 0
+	writable, kind := r.Prot&Write != 0, "private"
 	ok := e.User() == (r.Prot != 0) && e.Executable() == (r.Prot&Exec != 0)
 	if r.Shared() {
+		kind = "shared"
 		ok = ok && !e.COW() && e.Writable() == writable && r.Object.lookup(r.page(va)) == f
 	} else {
 		ok = ok && !(e.COW() && e.Writable()) && (e.COW() || e.Writable()) == writable
 		ok = ok && (!e.Writable() || c.m.Frames.refs[f] == 1 && f != c.m.zero)
 	}
 	if !ok {
-		c.fail("page %#x is %v with %d references, in a region with rights %03b and flags %03b",
-			uint64(va), e, c.m.Frames.refs[f], r.Prot, r.Flags)
+		c.fail("page %#x is %v with %d references, in a %s region with the rights %v",
+			uint64(va), e, c.m.Frames.refs[f], kind, r.Prot)
 	}
 }
 

@@ -28,7 +28,7 @@ func TestCOW01SecondForkKeepsMark(t *testing.T) {
 	a, b := p.fork(mm.ForkCOW), p.fork(mm.ForkCOW)
 	for _, q := range []*proc{p, a, b} {
 		if e, _ := q.Entry(base); !e.COW() || e.Writable() {
-			t.Fatalf("entry %v is not marked", e)
+			t.Fatalf("entry %v is not read-only and marked", e)
 		}
 	}
 	c := a.fork(mm.ForkCOW)
@@ -93,13 +93,9 @@ func TestCOW03CountAndCopyAreOneStep(t *testing.T) {
 	m := newMachine(t, 100)
 	p := m.anonymous(1)
 	q := p.fork(mm.ForkCOW)
-	if d := p.set(base+8, 2); d != trace.COWCopy {
-		t.Fatalf("decision %d", d)
-	}
+	p.faults(base+8, 2, trace.COWCopy)
 	// The copy took the reference away at once: the other is the last owner.
-	if d := q.set(base+8, 3); d != trace.COWReuse {
-		t.Fatalf("decision %d", d)
-	}
+	q.faults(base+8, 3, trace.COWReuse)
 	p.want(base, 1)
 	q.want(base, 1)
 	p.want(base+8, 2)
@@ -112,14 +108,10 @@ func TestCOW04ReuseFlushesAndChecksCount(t *testing.T) {
 	q := p.fork(mm.ForkCOW)
 	q.exit()
 	p.want(base, 1) // the TLB remembers a read-only entry
-	if d := p.set(base, 2); d != trace.COWReuse {
-		t.Fatalf("decision %d", d)
-	}
+	p.faults(base, 2, trace.COWReuse)
 	m.check() // no spurious fault
 	q = p.fork(mm.ForkCOW)
-	if d := p.set(base, 3); d != trace.COWCopy {
-		t.Fatalf("a stale verdict was used: decision %d", d)
-	}
+	p.faults(base, 3, trace.COWCopy) // what was decided before the fork does not count
 	q.want(base, 2)
 	m.finish()
 }
@@ -146,7 +138,7 @@ func TestCOW06ForkGrantsNothing(t *testing.T) {
 		q := p.fork(mode)
 		for _, s := range []*proc{p, q} {
 			if n, d := s.write(base, []byte{9}); n != 0 || d != trace.SegvAccErr {
-				t.Errorf("mode %d: a write to a read-only page: decision %d", mode, d)
+				t.Errorf("mode %d: a write to a read-only page: %v, want segv-accerr", mode, d)
 			}
 			s.want(base, 1)
 		}
@@ -180,9 +172,7 @@ func TestCOW08ParentWritesFirst(t *testing.T) {
 	p := m.anonymous(2)
 	p.set(base, 1) // the TLB remembers a writable, dirty entry
 	q := p.fork(mm.ForkCOW)
-	if d := p.set(base, 7); d != trace.COWCopy {
-		t.Fatalf("the parent's write was decided as %d", d)
-	}
+	p.faults(base, 7, trace.COWCopy)
 	q.want(base, 1)
 	p.want(base+page, 2) // the TLB remembers a read-only entry
 	p.set(base+page, 8)
@@ -313,7 +303,7 @@ func TestCOW13WildPointers(t *testing.T) {
 			t.Errorf("Entry of %#x", va)
 		}
 		if d, err := p.Fault(va, mm.FaultUser|mm.FaultWrite); va != mm.UserEnd-4 && (d != trace.SegvMapErr || err == nil) {
-			t.Errorf("Fault at %#x: %d, %v", va, d, err)
+			t.Errorf("Fault at %#x: %v, %v; want segv-maperr", va, d, err)
 		}
 		if err := p.CopyOut(va, nil); err != nil {
 			t.Errorf("no bytes to %#x: %v", va, err)
@@ -332,10 +322,10 @@ func TestCOW14ErrorCodeIsRead(t *testing.T) {
 	m := newMachine(t, 100)
 	p := m.anonymous(1)
 	if d := p.exec(base); d != trace.SegvAccErr {
-		t.Errorf("a fetch from NX memory: decision %d", d)
+		t.Errorf("a fetch from NX memory: %v, want segv-accerr", d)
 	}
 	if d, err := p.Fault(0xffff800000000000, mm.FaultUser|mm.FaultPresent); d != trace.SegvMapErr || err == nil {
-		t.Errorf("a touch of the kernel's half: decision %d", d)
+		t.Errorf("a touch of the kernel's half: %v, want segv-maperr", d)
 	}
 	defer func() {
 		if recover() == nil {
@@ -350,7 +340,7 @@ func TestCOW15SpuriousFault(t *testing.T) {
 	p := m.anonymous(1)
 	before := m.Counters.FlushPages
 	if d, err := p.Fault(base, mm.FaultUser|mm.FaultWrite|mm.FaultPresent); d != trace.Spurious || err != nil {
-		t.Errorf("decision %d, %v", d, err)
+		t.Errorf("%v, %v; want spurious", d, err)
 	}
 	if m.Counters.FlushPages != before+1 {
 		t.Error("a spurious fault does not flush: it may come back for ever")
@@ -430,9 +420,7 @@ func TestCOW18ReaderKeepsOldBytes(t *testing.T) {
 	q := p.fork(mm.ForkCOW)
 	m.Frames.Get(f) // as a pipe would that holds the page itself
 	q.exit()
-	if d := p.set(base, 99); d != trace.COWCopy {
-		t.Errorf("decision %d", d)
-	}
+	p.faults(base, 99, trace.COWCopy)
 	if m.Phys.Page(f)[0] != 1 {
 		t.Error("the holder of the page sees a later write")
 	}
@@ -505,9 +493,7 @@ func TestCOW21NothingCopiedAfterChild(t *testing.T) {
 	q := p.fork(mm.ForkCOW)
 	q.exit()
 	for i := range mm.VirtAddr(20) {
-		if d := p.set(base+i*page, 2); d != trace.COWReuse {
-			t.Errorf("page %d: decision %d", i, d)
-		}
+		p.faults(base+i*page, 2, trace.COWReuse)
 		if e, _ := p.Entry(base + i*page); e.COW() || !e.Writable() {
 			t.Errorf("page %d: entry %v", i, e)
 		}
@@ -566,17 +552,23 @@ func TestFORK01OutOfMemoryAtEveryStep(t *testing.T) {
 			}
 			for i := range 6 { // intact and writable, with no frame to be had
 				if d := p.set(base+mm.VirtAddr(i)*page, byte(i+1)); d != trace.NoDecision {
-					t.Fatalf("after a failed fork a write is decided as %d", d)
+					t.Fatalf("after a failed fork a write is a fault: %v", d)
 				}
 			}
 			return err
 		})
-		if want := 6 + int(mode)*7; failures < want {
-			t.Errorf("fork failed at %d allocations only, want %d", failures, want)
+		want := p.Tables() // as many as the child needs
+		if mode == mm.ForkEager {
+			want += 7 // pages that are copied
+		}
+		if failures != want {
+			t.Errorf("fork fails while fewer than %d frames are free, want %d: one for each table and each copy", failures, want)
 		}
 		q := &proc{child, m}
 		p.set(base, 100)
-		q.want(base, 1)
+		if got := q.get(base); got != 1 {
+			t.Fatalf("the parent's write after the fork reached the child, which reads %d, want 1", got)
+		}
 		m.finish()
 	}
 }
@@ -649,8 +641,33 @@ func TestFORK08HolesStayHoles(t *testing.T) {
 		}
 	}
 	if n, d := q.read(base+page, []byte{0}); n != 0 || d != trace.SegvMapErr {
-		t.Errorf("a hole became memory: decision %d", d)
+		t.Errorf("a hole became memory: %v, want segv-maperr", d)
 	}
+	m.finish()
+}
+
+// TestEagerForkOfPrivatePages: the child has copies of private pages, untouched
+// ones, and the parent's zero page; the two do not see each other's writes.
+func TestEagerForkOfPrivatePages(t *testing.T) {
+	m := newMachine(t, 100)
+	p := m.anonymous(2)
+	p.mapAnon(base+2*page, 1, mm.ReadWrite)
+	p.get(base + 2*page) // the zero page
+	q := p.fork(mm.ForkEager)
+	for i := range mm.VirtAddr(3) {
+		va := base + i*page
+		before, _ := p.Entry(va)
+		if e, ok := q.Entry(va); !ok || (e.Frame() == before.Frame()) != (i == 2) || e.Accessed() || e.Dirty() {
+			t.Errorf("page %d: the child's entry is %v, the parent's %v; want a frame of its own but for the zero page, and neither A nor D", i, e, before)
+		}
+	}
+	if c := m.Counters; c.Forks != 1 || c.ForkCopied != 2 {
+		t.Errorf("Counters.Forks is %d and Counters.ForkCopied %d, want 1 and 2", c.Forks, c.ForkCopied)
+	}
+	q.set(base, 10)
+	p.set(base+page, 20)
+	p.want(base, 1)
+	q.want(base+page, 2)
 	m.finish()
 }
 
@@ -706,7 +723,10 @@ func TestForkTables(t *testing.T) {
 	p.WalkTables(count)
 	q.WalkTables(count)
 	if len(tables) != 8 || p.Tables() != 4 || q.Tables() != 4 {
-		t.Errorf("%d tables in all", len(tables))
+		t.Errorf("%d tables in all, %d of the parent and %d of the child; want 4 each", len(tables), p.Tables(), q.Tables())
+	}
+	if c := m.Counters; c.Forks != 1 || c.ForkShared != 3 || c.ForkCopied != 0 {
+		t.Errorf("Counters: %d forks shared %d pages and copied %d, want 1, 3 and 0", c.Forks, c.ForkShared, c.ForkCopied)
 	}
 	for i := range mm.VirtAddr(3) {
 		if p.frame(base+i*page) != q.frame(base+i*page) {

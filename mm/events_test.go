@@ -281,21 +281,32 @@ func TestEventsOfFaultAround(t *testing.T) {
 	m.finish()
 }
 
-// TestEventOfAFault: what a Fault event tells besides the decision.
+// TestEventOfAFault: what a Fault event tells besides the decision: the frame before
+// and its references then, the frame after and its references now, the region.
 func TestEventOfAFault(t *testing.T) {
 	m := newMachine(t, 200)
 	p := m.anonymous(1)
-	p.fork(mm.ForkCOW)
+	q := p.fork(mm.ForkCOW)
+	shared := p.frame(base)
 	rec := new(recorder)
 	m.Memory.Log.Attach(trace.ClassFault, rec, nil)
 	p.set(base, 2)
-	ev := rec.events[0]
-	if ev.Decision != trace.COWCopy || ev.Refs != 2 || uint32(ev.Aux) != 1 || ev.Aux>>32 != trace.MapRead|trace.MapWrite {
-		t.Errorf("%+v", ev)
-	}
+	q.set(base, 3)
 	p.Fault(0x10, mm.FaultUser)
-	if ev := rec.events[1]; ev.Decision != trace.SegvMapErr || ev.Aux != 0 {
-		t.Errorf("%+v", ev)
+	if len(rec.events) != 3 {
+		t.Fatalf("%d faults, want 3", len(rec.events))
+	}
+	for i, want := range []trace.Event{
+		{Decision: trace.COWCopy, Old: uint64(shared), Refs: 2, New: uint64(p.frame(base)), Aux: 1 | (trace.MapRead|trace.MapWrite)<<32},
+		{Decision: trace.COWReuse, Old: uint64(shared), Refs: 1, New: uint64(shared), Aux: 1 | (trace.MapRead|trace.MapWrite)<<32},
+		{Decision: trace.SegvMapErr},
+	} {
+		got := rec.events[i]
+		if got.Decision != want.Decision || got.Old != want.Old || got.Refs != want.Refs || got.New != want.New || got.Aux != want.Aux {
+			t.Errorf("fault %d: %v, frame %#x (%d references) → %#x (%d), region %#x; want %v, %#x (%d) → %#x (%d), %#x", i+1,
+				got.Decision, got.Old, got.Refs, got.New, uint32(got.Aux), got.Aux>>32,
+				want.Decision, want.Old, want.Refs, want.New, uint32(want.Aux), want.Aux>>32)
+		}
 	}
 	m.finish()
 }

@@ -65,6 +65,8 @@ func TestFaultTable(t *testing.T) {
 			write | there, trace.COWCopy, mm.Present | mm.User | mm.Writable | mm.NX, 1, false},
 		{"one of two owners, no frame", func(p *proc) { anon(p); p.set(base, 1); p.fork(mm.ForkCOW) },
 			write | there, trace.OutOfMemory, mm.Present | mm.User | mm.COW | mm.NX, 2, true},
+		{"one of two owners, copied from a file", func(p *proc) { file(mm.ReadWrite, 0, 1)(p); p.set(base, 1); p.fork(mm.ForkCOW) },
+			write | there, trace.COWCopy, mm.Present | mm.User | mm.Writable | mm.NX, 1, false},
 		{"mended meanwhile", func(p *proc) { anon(p); p.set(base, 1) }, write | there, trace.Spurious, mm.Present | mm.User | mm.Writable | mm.NX, 1, false},
 		{"past the end", file(mm.ReadWrite, 0, 2), read, trace.BusAdrErr, 0, 0, false},
 		{"file read", file(mm.ReadWrite, 0, 1), read, trace.FilePage, mm.Present | mm.User | mm.COW | mm.NX, 2, false},
@@ -85,14 +87,15 @@ func TestFaultTable(t *testing.T) {
 				m.Frames.SetReserve(m.Frames.Free())
 				defer m.Frames.SetReserve(0)
 			}
-			was, size := p.frame(base), p.Size()
+			old, _ := p.Entry(base)
+			was, size := old.Frame(), p.Size()
 			held := *m.Phys.Page(was)
 			rec := new(recorder)
 			m.Memory.Log.Attach(trace.ClassFault, rec, nil)
 			before := m.Counters.Faults[row.want]
 			d, err := p.Fault(base+0x123, row.code)
 			if d != row.want || m.Counters.Faults[row.want] != before+1 {
-				t.Fatalf("decision %d, want %d", d, row.want)
+				t.Fatalf("decision %v, want %v; the entry was %v", d, row.want, old)
 			}
 			var reason error
 			switch d {
@@ -105,8 +108,9 @@ func TestFaultTable(t *testing.T) {
 				t.Fatalf("reason %v, want %v", err, reason)
 			}
 			e, _ := p.Entry(base)
-			if e&(mm.Present|mm.User|mm.Writable|mm.COW|mm.NX) != row.pte {
-				t.Errorf("entry %v, want %v", e, row.pte)
+			const flags = mm.Present | mm.User | mm.Writable | mm.COW | mm.NX
+			if e&flags != row.pte {
+				t.Errorf("entry %v, want %v", e, e&^flags|row.pte)
 			}
 			if e.Present() && m.Frames.Refs(e.Frame()) != row.refs {
 				t.Errorf("%d references, want %d", m.Frames.Refs(e.Frame()), row.refs)
@@ -131,7 +135,8 @@ func TestFaultTable(t *testing.T) {
 			ev := rec.events[len(rec.events)-1]
 			if ev.Kind != trace.Fault || ev.Decision != d || ev.VA != uint64(base)+0x123 || ev.Err != uint32(row.code) ||
 				err == nil && ev.New != uint64(e.Frame()) || was != 0 && err == nil && ev.Old != uint64(was) {
-				t.Errorf("event %+v", ev)
+				t.Errorf("the event tells of %v, address %#x, code %#x, frames %#x → %#x; want %v, %#x, %#x, %#x → %#x",
+					ev.Decision, ev.VA, ev.Err, ev.Old, ev.New, d, uint64(base)+0x123, row.code, was, e.Frame())
 			}
 			if err := m.checkAll(); err != nil {
 				t.Fatal(err)
@@ -164,7 +169,7 @@ func TestFlushes(t *testing.T) {
 		{"first read", func(p *proc) { touch(p, 0) }, func(p *proc) { p.get(base) }, 0, 0},
 		{"first write", func(p *proc) { touch(p, 0) }, func(p *proc) { p.set(base, 1) }, 0, 0},
 		{"write after read", func(p *proc) { touch(p, 0); p.get(base) }, func(p *proc) { p.set(base, 1) }, 1, 0},
-		{"fork", func(p *proc) { touch(p, 3) }, func(p *proc) { p.fork(mm.ForkCOW) }, 0, 1},
+		{"fork", func(p *proc) { touch(p, 3); p.mapAnon(base+300*page, 1, mm.ReadWrite); p.set(base+300*page, 1) }, func(p *proc) { p.fork(mm.ForkCOW) }, 0, 1},
 		{"second fork", func(p *proc) { touch(p, 3); p.fork(mm.ForkCOW) }, func(p *proc) { p.fork(mm.ForkCOW) }, 0, 0},
 		{"eager fork", func(p *proc) { touch(p, 3) }, func(p *proc) { p.fork(mm.ForkEager) }, 0, 0},
 		{"COW copy", func(p *proc) { touch(p, 1); p.fork(mm.ForkCOW) }, func(p *proc) { p.set(base, 2) }, 1, 0},
@@ -211,7 +216,7 @@ func TestFlushes(t *testing.T) {
 				t.Errorf("%d space flushes, want %d", n, row.space)
 			}
 			if len(rec.events) != int(row.pages+row.space) {
-				t.Errorf("%d events", len(rec.events))
+				t.Errorf("%d events of flushes, want %d", len(rec.events), row.pages+row.space)
 			}
 			m.finish()
 		})

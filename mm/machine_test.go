@@ -178,7 +178,7 @@ func (p *proc) user(va mm.VirtAddr, b []byte, move func(mm.Frame, mm.VirtAddr, [
 			return done, d
 		}
 	}
-	p.m.Fatalf("access to %#x faults for ever, the last time with decision %d", va, last)
+	p.m.Fatalf("access to %#x faults for ever, the last time decided as %v", va, last)
 	panic("not reached")
 }
 
@@ -210,7 +210,7 @@ func (p *proc) set(va mm.VirtAddr, b byte) trace.Decision {
 	p.m.Helper()
 	n, d := p.write(va, []byte{b})
 	if n != 1 {
-		p.m.Fatalf("write to %#x: decision %d", va, d)
+		p.m.Fatalf("write to %#x ends in %v", va, d)
 	}
 	return d
 }
@@ -219,9 +219,25 @@ func (p *proc) get(va mm.VirtAddr) byte {
 	p.m.Helper()
 	var b [1]byte
 	if n, d := p.read(va, b[:]); n != 1 {
-		p.m.Fatalf("read from %#x: decision %d", va, d)
+		p.m.Fatalf("read from %#x ends in %v", va, d)
 	}
 	return b[0]
+}
+
+// faults stores a byte, and wants that to be a fault that is decided so.
+func (p *proc) faults(va mm.VirtAddr, b byte, want trace.Decision) {
+	p.m.Helper()
+	d := p.set(va, b)
+	e, _ := p.Entry(va)
+	switch {
+	case d == want:
+	case d != trace.NoDecision:
+		p.m.Fatalf("the write to %#x is decided as %v, want %v", va, d, want)
+	case e.Writable():
+		p.m.Fatalf("the write to %#x is no fault, want %v: entry %v lets it through", va, want, e)
+	default:
+		p.m.Fatalf("the write to %#x is no fault, want %v: entry %v is read-only, but the TLB remembers a writable one", va, want, e)
+	}
 }
 
 func (p *proc) want(va mm.VirtAddr, b byte) {

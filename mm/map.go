@@ -387,6 +387,9 @@ func (as *AddressSpace) insert(i int, r *Region) {
 	if as.spare -= r.cost(); as.spare < 0 {
 		panic("mm: a region that was not prepared for")
 	}
+	if r.space != as {
+		panic("mm: a region of another space")
+	}
 	as.regions.insert(i, r)
 	as.size += uint64(r.End - r.Start)
 	if r.Object != nil {

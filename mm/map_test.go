@@ -22,7 +22,7 @@ func TestMMAP01PastTheLastPage(t *testing.T) {
 		p.want(base+page+10, 0)
 		p.want(base+2*page-1, 0)
 		if n, d := p.read(base+2*page, []byte{0}); n != 0 || d != trace.BusAdrErr {
-			t.Errorf("past the last page: decision %d", d)
+			t.Errorf("past the last page: %v, want bus-adrerr", d)
 		}
 		if err := p.CopyOut(base+3*page, []byte{1}); !errors.Is(err, mm.ErrFault) {
 			t.Errorf("a copy past the last page: %v", err)
@@ -50,7 +50,7 @@ func TestMMAP02TruncateWhileMapped(t *testing.T) {
 	for _, s := range []*proc{p, q} {
 		for _, va := range []mm.VirtAddr{base + 2*page, base + 10*page} {
 			if n, d := s.read(va, []byte{0}); n != 0 || d != trace.BusAdrErr {
-				t.Errorf("%#x: decision %d after truncation", va, d)
+				t.Errorf("%#x: %v after truncation, want bus-adrerr", va, d)
 			}
 		}
 	}
@@ -242,7 +242,7 @@ func TestMMAP07StackGrowth(t *testing.T) {
 	touch := func(pages mm.VirtAddr, want trace.Decision) {
 		t.Helper()
 		if _, d := p.write(top-pages*page, []byte{1}); d != want {
-			t.Errorf("%d pages down: decision %d, want %d", pages, d, want)
+			t.Errorf("%d pages down: %v, want %v", pages, d, want)
 		}
 	}
 	touch(3, trace.StackGrow)
@@ -289,19 +289,19 @@ func TestMMAP08ForbiddenAccess(t *testing.T) {
 	} {
 		va := base + mm.VirtAddr(i)*page
 		if _, d := p.read(va, []byte{0}); d != want.read {
-			t.Errorf("read of page %d: decision %d", i, d)
+			t.Errorf("read of page %d: %v, want %v", i, d, want.read)
 		}
 		if _, d := p.write(va, []byte{1}); d != want.write {
-			t.Errorf("write of page %d: decision %d", i, d)
+			t.Errorf("write of page %d: %v, want %v", i, d, want.write)
 		}
 		if d := p.exec(va); d != want.exec {
-			t.Errorf("execution of page %d: decision %d", i, d)
+			t.Errorf("execution of page %d: %v, want %v", i, d, want.exec)
 		}
 	}
 	// PROT_NONE hides the contents and gives them back.
 	p.Protect(base+page, page, 0)
 	if n, d := p.read(base+page, []byte{0}); n != 0 || d != trace.SegvAccErr {
-		t.Errorf("read of hidden memory: decision %d", d)
+		t.Errorf("read of hidden memory: %v, want segv-accerr", d)
 	}
 	p.Protect(base+page, page, mm.Read)
 	p.want(base+page, 1)
@@ -511,9 +511,13 @@ func TestBrk(t *testing.T) {
 	brk(start+3*page, start+3*page)
 	p.want(start+2*page, 0)
 	p.want(start+page-1, 1)
+	p.StackLimit, p.SizeLimit = 5*page, 500*page
 	q := p.fork(mm.ForkCOW)
 	if got, _ := q.SetBrk(0); got != start+3*page {
-		t.Errorf("the child's heap ends at %#x", got)
+		t.Errorf("the child's heap ends at %#x, the parent's at %#x", got, start+3*page)
+	}
+	if q.StackLimit != p.StackLimit || q.SizeLimit != p.SizeLimit {
+		t.Errorf("the child's limits are %#x and %#x, the parent's %#x and %#x", q.StackLimit, q.SizeLimit, p.StackLimit, p.SizeLimit)
 	}
 	brk(start, start)
 	if p.Lookup(start) != nil {

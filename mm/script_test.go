@@ -477,7 +477,7 @@ func (s *script) opWrite(p *modelProc) {
 	s.model(p, va, b[:n])
 	if n < len(b) && d != trace.OutOfMemory && !kernel {
 		if want := s.stops(p, va+mm.VirtAddr(n), mm.Write); d != want {
-			s.Fatalf("write to %#x ended with decision %d, want %d", va+mm.VirtAddr(n), d, want)
+			s.Fatalf("write to %#x ended with %v, want %v", va+mm.VirtAddr(n), d, want)
 		}
 	}
 }
@@ -499,7 +499,7 @@ func (s *script) opRead(p *modelProc) {
 	}
 	if k < len(b) && d != trace.OutOfMemory && !kernel {
 		if want := s.stops(p, va+mm.VirtAddr(k), mm.Read); d != want {
-			s.Fatalf("read from %#x ended with decision %d, want %d", va+mm.VirtAddr(k), d, want)
+			s.Fatalf("read from %#x ended with %v, want %v", va+mm.VirtAddr(k), d, want)
 		}
 	}
 }
@@ -592,11 +592,12 @@ func (s *script) verify() {
 
 func (s *script) verifyPage(p *modelProc, va mm.VirtAddr, mp *modelPage) error {
 	e, ok := p.Entry(va)
-	for _, kind := range []softmmu.Kind{softmmu.Read, softmmu.Write, softmmu.Exec} {
+	for kind, name := range [...]string{softmmu.Read: "a read", softmmu.Write: "a write", softmmu.Exec: "a fetch"} {
+		kind := softmmu.Kind(kind)
 		addr, fault := s.mmu.Access(p.Root(), va, kind, true)
 		may := ok && e.User() && (kind != softmmu.Write || e.Writable()) && (kind != softmmu.Exec || e.Executable())
 		if (fault == nil) != may {
-			return fmt.Errorf("the MMU allows kind %d: %t; the entry is %v", kind, fault == nil, e)
+			return fmt.Errorf("the MMU lets %s through: %t; the entry is %v", name, fault == nil, e)
 		}
 		if fault == nil && addr != e.Frame().Addr() {
 			return fmt.Errorf("the MMU goes to %#x, the entry to %v", addr, e)

@@ -147,7 +147,7 @@ func TestMadeTables(t *testing.T) {
 	}{{far.Page(), 4}, {far.Page() + page, 4}, {far.Page() + 1<<21, 5}, {far.Page() - 1<<30, 7}, {far.Page() - 1<<39, 10}} {
 		p.mapAnon(c.va, 1, mm.ReadWrite)
 		if d, err := p.Fault(c.va, mm.FaultUser|mm.FaultWrite); err != nil {
-			t.Fatalf("the first write to %#x: decision %d, %v", c.va, d, err)
+			t.Fatalf("the first write to %#x: %v, %v; want demand-zero", c.va, d, err)
 		}
 		f := p.Root()
 		for level := 4; level > 0; level-- {
