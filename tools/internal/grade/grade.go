@@ -53,14 +53,16 @@ func (r *Result) Score() int {
 	return 0
 }
 
-// emptied matches the panic of a function that is another task's.
+// emptied matches the panic of a function that is still to be written.
 var emptied = regexp.MustCompile(`^panic: lab \w+, task (\d+): `)
 
-// alsoNeeds says that the test needs a task that is not its own, if it was that
+// alsoNeeds says that the test needs a task that comes after its own, if it was that
 // task's panic which ended it.
 func (r *Result) alsoNeeds() string {
-	if m := emptied.FindStringSubmatch(r.Seen); m != nil && m[1] != strconv.Itoa(r.Test.Task) {
-		return fmt.Sprintf("\n(the test is about task %d, and needs task %s, too)", r.Test.Task, m[1])
+	if m := emptied.FindStringSubmatch(r.Seen); m != nil {
+		if task, _ := strconv.Atoi(m[1]); task > r.Test.Task {
+			return fmt.Sprintf("\n(the test is about task %d, and needs task %d, too)", r.Test.Task, task)
+		}
 	}
 	return ""
 }
