@@ -25,7 +25,7 @@ func Write(w io.Writer, format string, r *Report) error { return formats[format]
 
 // message is a failure in words.
 func (r *Result) message() string {
-	return fmt.Sprintf("expected: %s\nseen: %s\nlook at: %s\ntask %d of the lab", r.Test.Want, r.Seen, r.Look, r.Test.Task)
+	return fmt.Sprintf("expected: %s\nseen: %s\nlook at: %s\ntask %d of the lab", r.Test.Want, r.Seen, r.Look, r.Task)
 }
 
 func seconds(d time.Duration) float64 { return float64(d.Milliseconds()) / 1000 }

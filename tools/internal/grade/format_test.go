@@ -24,7 +24,7 @@ func reported() *Report {
 	return &Report{Lab: l, Took: 12345 * time.Millisecond, Results: []*Result{
 		{Test: &lab.Test{Unit: "mm TestA", Task: 1, Points: 5, Want: "a", Look: "mm.F"}, Passed: true, Took: 1500 * time.Millisecond},
 		{Test: &lab.Test{Unit: "mm TestB/x,_y", Task: 2, Points: 7, Want: `<b> "q" & 'r'`, Look: "mm.G"},
-			Seen: "first: \"line\" # not <this>\n  second\x1b[0m \\ é", Detail: "all", Look: "mm.G, mm/g.go:12"},
+			Seen: "first: \"line\" # not <this>\n  second\x1b[0m \\ é", Detail: "all", Look: "mm.G, mm/g.go:12", Task: 2},
 		{Test: &lab.Test{Guest: "COW-01", Append: "fork=eager", Task: 2, Points: 3, Robust: true, Want: "c", Look: "mm.H"}, Passed: true},
 	}}
 }

@@ -42,6 +42,7 @@ type Result struct {
 	Seen   string // what was seen instead of what was expected: a line or a few
 	Detail string // all that the test printed, of a failure
 	Look   string // where to look: the symbol and its file and line
+	Task   int    // what the handout calls the place; the test's own unless another's panic ended it
 	Took   time.Duration
 }
 
@@ -54,17 +55,24 @@ func (r *Result) Score() int {
 }
 
 // emptied matches the panic of a function that is still to be written.
-var emptied = regexp.MustCompile(`^panic: lab \w+, task (\d+): `)
+var emptied = regexp.MustCompile(`^panic: (lab \w+, task (\d+): .*)`)
 
-// alsoNeeds says that the test needs a task that comes after its own, if it was that
-// task's panic which ended it.
-func (r *Result) alsoNeeds() string {
-	if m := emptied.FindStringSubmatch(r.Seen); m != nil {
-		if task, _ := strconv.Atoi(m[1]); task > r.Test.Task {
-			return fmt.Sprintf("\n(the test is about task %d, and needs task %d, too)", r.Test.Task, task)
-		}
+// direct says where to look for the reason of a failure: at the function that is
+// still to be written, if its panic ended the test, else where the test says.  A test
+// may need a task that comes after its own.
+func (g *grading) direct(r *Result) {
+	r.Look, r.Task = g.look.place(r.Test.Look), r.Test.Task
+	m := emptied.FindStringSubmatch(r.Seen)
+	if m == nil {
+		return
 	}
-	return ""
+	if place := g.look.literal(g.Files, m[1]); place != "" {
+		r.Look = place
+	}
+	r.Task, _ = strconv.Atoi(m[2])
+	if r.Task > r.Test.Task {
+		r.Seen += fmt.Sprintf("\n(the test is about task %d, and needs task %d, too)", r.Test.Task, r.Task)
+	}
 }
 
 // A Report is the verdict on a tree.
@@ -117,8 +125,7 @@ func Run(ctx context.Context, opt Options, each func(*Result)) (*Report, error) 
 	report := &Report{Lab: opt.Lab}
 	g.each = func(r *Result) {
 		if !r.Passed {
-			r.Look = g.look.place(r.Test.Look)
-			r.Seen += r.alsoNeeds()
+			g.direct(r)
 			if g.first == nil && r.Test.Guest+r.Test.Outside != "" {
 				g.first = r
 			}

@@ -20,7 +20,7 @@ func (r *Result) Line(verbose bool) string {
 	}
 	field("expected", r.Test.Want)
 	field("seen", r.Seen)
-	field("look at", fmt.Sprintf("%s; task %d of the handout", r.Look, r.Test.Task))
+	field("look at", fmt.Sprintf("%s; task %d of the handout", r.Look, r.Task))
 	if !verbose {
 		field("again", "yolk grade -v -run '^"+regexp.QuoteMeta(name)+"$'")
 	} else if r.Detail != "" {
