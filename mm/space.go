@@ -103,7 +103,7 @@ func (as *AddressSpace) Drop() {
 // WHY not zap and prune: nobody translates through these tables again, so there
 // is nothing to flush before the frames go, and no entry to empty.
 //
-//lab:paging 4 put all that a table leads to, and the table
+//lab:paging 5 put all that a table leads to, and the table
 func (as *AddressSpace) dismantle(f Frame, base VirtAddr, level int) {
 	start, end := as.occupied(base, base+span(level)*Entries)
 	start &^= span(level) - 1
@@ -240,9 +240,10 @@ func (as *AddressSpace) Entry(va VirtAddr) (PTE, bool) {
 }
 
 // Walk calls fn for each present leaf entry of [start, end), in order of
-// addresses, until it returns false.
+// addresses, until it returns false.  va is a page's first address, also that of the
+// page that start lies in; end may lie beyond the user half, which ends the walk.
 //
-//lab:paging 5 visit the present leaf entries of a range in order
+//lab:paging 3 visit the present leaf entries of a range in order
 func (as *AddressSpace) Walk(start, end VirtAddr, fn func(va VirtAddr, e PTE) bool) {
 	for va, end := start.Page(), min(end, UserEnd); va < end; {
 		ptes, stop := as.stretch(va, end)
@@ -264,7 +265,7 @@ func (as *AddressSpace) WalkTables(fn func(level int, va VirtAddr, table Frame))
 // walkTable is WalkTables for table f of the given level, whose first entry
 // stands for base.
 //
-//lab:paging 5 visit a table and the tables below it
+//lab:paging 3 visit a table and the tables below it
 func (as *AddressSpace) walkTable(f Frame, base VirtAddr, level int, fn func(int, VirtAddr, Frame)) {
 	fn(level, base, f)
 	if level == 1 {
@@ -351,7 +352,7 @@ func (as *AddressSpace) descend(va VirtAddr) (*Table, int) {
 // frames Ensure has promised.  Entries of upper tables allow everything; the
 // leaf decides.
 //
-//lab:paging 3 make the tables that are missing on the way to the PT of va
+//lab:paging 4 make the tables that are missing on the way to the PT of va
 func (as *AddressSpace) table(va VirtAddr) *Table {
 	m := as.mem
 	t := m.Phys.Table(as.root)
@@ -367,6 +368,8 @@ func (as *AddressSpace) table(va VirtAddr) *Table {
 	return t
 }
 
+// madeTable accounts for a new table in frame f, of the given level (1 for a PT);
+// va is the first address that the table covers.
 func (as *AddressSpace) madeTable(f Frame, va VirtAddr, level int) {
 	m := as.mem
 	as.tables++
@@ -376,6 +379,7 @@ func (as *AddressSpace) madeTable(f Frame, va VirtAddr, level int) {
 	}
 }
 
+// freedTable is madeTable for a table that goes, the root of a space included.
 func (as *AddressSpace) freedTable(f Frame, va VirtAddr, level int) {
 	m := as.mem
 	as.tables--
@@ -400,7 +404,7 @@ func (as *AddressSpace) zap(va, end VirtAddr) {
 
 // zapEntries is zap for entries of one PT, the first of which is va's.
 //
-//lab:paging 4 empty the entries, and note what must be flushed and put
+//lab:paging 5 empty the entries, and note what must be flushed and put
 func (as *AddressSpace) zapEntries(va VirtAddr, ptes []PTE) {
 	for i, e := range ptes {
 		if e.Present() {
@@ -421,7 +425,7 @@ func (as *AddressSpace) prune(va, end, floor, ceil VirtAddr) {
 // pruneTable is prune for the part of t, a table of the given level, that
 // [va, end) lies in.
 //
-//lab:paging 4 take out the tables that cover no region any more
+//lab:paging 5 take out the tables that cover no region any more
 func (as *AddressSpace) pruneTable(t *Table, level int, va, end, floor, ceil VirtAddr) {
 	for va < end {
 		e, next := t[va.Index(level)], spanEnd(va, level)

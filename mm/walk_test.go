@@ -20,6 +20,7 @@ func TestIndex(t *testing.T) {
 		want [5]int
 	}{
 		{0, [5]int{}}, {far, farIndex}, {mm.UserEnd - 1, [5]int{4: 255, 3: 511, 2: 511, 1: 510}},
+		{0xffff_8000_0000_0000, [5]int{4: 256}}, {^mm.VirtAddr(0), [5]int{4: 511, 3: 511, 2: 511, 1: 511}},
 		{1 << 12, [5]int{1: 1}}, {1 << 21, [5]int{2: 1}}, {1 << 30, [5]int{3: 1}}, {1 << 39, [5]int{4: 1}},
 	} {
 		for level := 1; level <= 4; level++ {
@@ -66,6 +67,7 @@ func handmade(t *testing.T) (p *proc, tables [5]mm.Frame, entries [2]mm.PTE) {
 		tables[level-1] = take()
 		m.Phys.Table(tables[level])[farIndex[level]] = mm.PTE(tables[level-1])<<12 | mm.Present | mm.Writable | mm.User
 	}
+	m.Phys.Table(tables[3])[farIndex[3]+1] = mm.PTE(tables[2])<<12 | mm.Writable | mm.User // not present, and not zero
 	for i, index := range [2]int{farIndex[1], 511} {
 		entries[i] = mm.PTE(take())<<12 | mm.Present | mm.User | mm.NX
 		m.Phys.Table(tables[1])[index] = entries[i]
@@ -84,7 +86,8 @@ func TestHandmadeTables(t *testing.T) {
 		}
 	}
 	absent(far + 1<<39) // no PDPT
-	absent(far + 1<<30) // no PD
+	absent(far - 1<<30) // no PD
+	absent(far + 1<<30) // a PD that is not present
 	absent(far + 1<<21) // no PT
 	if e, ok := p.Entry(far); !ok || e != entries[0] {
 		t.Errorf("%#x has the entry %v, want %v", far, e, entries[0])
@@ -126,7 +129,7 @@ func TestWalks(t *testing.T) {
 	level := 4
 	p.WalkTables(func(l int, va mm.VirtAddr, f mm.Frame) {
 		if span := mm.VirtAddr(1) << (12 + 9*l); level == 0 || l != level || f != tables[l] || va != far&^(span-1) {
-			t.Errorf("a table of level %d for %#x, frame %#x", l, va, f)
+			t.Errorf("a table of level %d for %#x, frame %#x; the next is of level %d, for %#x", l, va, f, level, far&^(span-1))
 		}
 		level--
 	})
@@ -152,8 +155,9 @@ func TestMadeTables(t *testing.T) {
 		f := p.Root()
 		for level := 4; level > 0; level-- {
 			e := m.Phys.Table(f)[c.va>>(12+9*(level-1))&511]
-			if open := mm.Present | mm.Writable | mm.User; e&open != open || level > 1 && e&(mm.NX|mm.COW) != 0 {
-				t.Fatalf("the entry for %#x at level %d is %#x", c.va, level, uint64(e))
+			open := mm.Present | mm.Writable | mm.User
+			if other := e &^ (mm.PTE(e.Frame())<<12 | open | mm.Accessed); e&open != open || level > 1 && other != 0 {
+				t.Fatalf("the entry for %#x at level %d is %#x, want Present, Writable, User and nothing else but Accessed", c.va, level, uint64(e))
 			}
 			f = e.Frame()
 		}
