@@ -474,7 +474,11 @@ func (f sinkFunc) Event(ev *trace.Event) { f(ev) }
 // VFORK-09: a vfork child forks, vforks, and then execs.
 func TestVFORK09Nested(t *testing.T) {
 	bubble(t, options{}, func(s *system) {
-		s.program("/other", func(a *Asm) { a.Probe(5); exit(a, 0) })
+		s.program("/other", func(a *Asm) {
+			sleep(a, 1) // the parent goes on meanwhile
+			a.Probe(5)
+			exit(a, 0)
+		})
 		s.program("/init", func(a *Asm) {
 			fork(a, abi.SysVfork, "child")
 			a.Probe(6)
@@ -494,8 +498,8 @@ func TestVFORK09Nested(t *testing.T) {
 			a.String("path", "/other")
 		})
 		s.boot("/init")
-		if got := s.seen(); len(got) != 6 || got[0] != 1 || got[1] != 2 || got[2] != 3 || got[3] != 4 {
-			t.Errorf("order %v", got)
+		if got := s.seen(); !slices.Equal(got, []uint32{1, 2, 3, 4, 6, 5}) {
+			t.Errorf("order %v, want 1 2 3 4, then 6, the outer parent's, and then 5, the end of the program that its child became", got)
 		}
 	})
 }
@@ -539,50 +543,86 @@ func TestVFORK10SignalsToTheParent(t *testing.T) {
 		s.want(4, 5, 5, 1, 9, abi.SIGTERM)
 		got := s.seen()
 		if got[0] != 1 || got[1] != 2 || got[2] != 3 {
-			t.Errorf("order %v", got)
+			t.Errorf("order %v, want 1 2 3 first", got)
+		}
+		if n := len(s.kinds(trace.VForkWake)); n != 1 {
+			t.Errorf("%d wake-ups, want 1: a parent that was killed in its sleep is not woken by its child", n)
 		}
 	})
 }
 
-// VFORK-10: a fatal signal that is pending beside another ends the sleeping parent at
-// once: it runs no handler, whose frame would lie on the stack that the child is
-// using, and does not stop.
-func TestVFORK10FatalGoesFirst(t *testing.T) {
-	for _, c := range []struct{ other, fatal int }{
-		{abi.SIGUSR1, abi.SIGTERM}, {abi.SIGHUP, abi.SIGTERM}, {abi.SIGUSR1, abi.SIGKILL}, {abi.SIGTSTP, abi.SIGTERM}, {abi.SIGTSTP, abi.SIGXCPU},
-	} {
+// VFORK-10: a signal that kills the sleeping parent comes before one that it would
+// handle, or that would stop it: nothing of the parent's is pushed on the stack that
+// the child runs on, and the parent dies at once.
+func TestVFORK10FatalSignalFirst(t *testing.T) {
+	for _, other := range []int{abi.SIGUSR1, abi.SIGTSTP} { // both with lower numbers than the fatal one
+		const fatal = abi.SIGXCPU
 		bubble(t, options{}, func(s *system) {
 			s.program("/init", func(a *Asm) {
 				fork(a, abi.SysFork, "middle")
-				wait(a, varA)
+				a.Syscall(abi.SysWait4, -1, varA, abi.WUNTRACED, 0)
 				load(a, varA)
-				a.Probe(9)
-				wait(a, 0)
+				a.Probe(1)
+				wait(a, 0) // the orphan
 				exit(a, 0)
 
 				a.Label("middle")
 				handler(a, abi.SIGUSR1, "handler", 0)
-				handler(a, abi.SIGHUP, "handler", 0)
 				a.Syscall(abi.SysGetpid).Copy(R13, RAX)
 				fork(a, abi.SysVfork, "child")
-				a.Probe(99)
-				a.Label("child").Syscall(abi.SysKill, R13, c.other)
-				a.Syscall(abi.SysKill, R13, c.fatal)
+				a.Probe(98)
+				a.Label("child").Syscall(abi.SysKill, R13, other)
+				a.Syscall(abi.SysKill, R13, fatal)
 				sleep(a, 1)
-				a.Probe(4)
+				a.Probe(2)
 				exit(a, 0)
-				a.Label("handler").Probe(2).Ret()
+				a.Label("handler").Probe(99).Ret()
 			})
 			s.boot("/init")
-			s.want(9, c.fatal)
-			if got := s.seen(); !slices.Equal(got, []uint32{9, 4}) {
-				t.Errorf("signals %d and %d: order %v, want the parent's end and then its child", c.other, c.fatal, got)
+			s.want(1, fatal)
+			if got := s.seen(); !slices.Equal(got, []uint32{1, 2}) {
+				t.Errorf("signals %d and %d: order %v, want 1, the parent's end, and 2, the child's", other, fatal, got)
 			}
-			if frames := s.kinds(trace.SignalFrame); len(frames) > 0 {
-				t.Errorf("signals %d and %d: a handler's frame on the stack of a vfork child: %+v", c.other, c.fatal, frames[0])
+			if n := len(s.kinds(trace.SignalFrame)); n != 0 {
+				t.Errorf("signals %d and %d: %d frames on the stack that the child runs on", other, fatal, n)
 			}
 		})
 	}
+}
+
+// VFORK-11: a signal that stops the parent waits like any other.
+func TestVFORK11StopWaits(t *testing.T) {
+	bubble(t, options{}, func(s *system) {
+		s.onProbe = func(p *Process, id uint32, _ *amd64.TrapFrame) {
+			if id == 1 && p.parent.State() != Sleeping {
+				t.Errorf("a stop signal came in the parent's sleep, whose state is %c, want %c", p.parent.State(), Sleeping)
+			}
+		}
+		s.program("/init", func(a *Asm) {
+			fork(a, abi.SysFork, "middle")
+			a.Syscall(abi.SysWait4, -1, varA, abi.WUNTRACED, 0)
+			load(a, varA)
+			a.Probe(2)
+			a.Syscall(abi.SysKill, R12, abi.SIGCONT)
+			wait(a, 0)
+			exit(a, 0)
+
+			a.Label("middle").Syscall(abi.SysGetpid).Copy(R13, RAX)
+			fork(a, abi.SysVfork, "child")
+			a.Probe(3)
+			wait(a, 0)
+			exit(a, 0)
+			a.Label("child").Syscall(abi.SysKill, R13, abi.SIGTSTP)
+			sleep(a, 1)
+			a.Probe(1)
+			exit(a, 0)
+		})
+		s.boot("/init")
+		s.want(2, abi.SIGTSTP<<8|0x7f)
+		if got := s.seen(); !slices.Equal(got, []uint32{1, 2, 3}) {
+			t.Errorf("order %v, want 1, the child's, 2, told of the stop, and 3, the parent's", got)
+		}
+	})
 }
 
 // VFORK-12: clone with CLONE_VM and CLONE_VFORK and a stack, as posix_spawn.

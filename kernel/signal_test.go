@@ -369,6 +369,99 @@ func TestFaultHandlerMends(t *testing.T) {
 	})
 }
 
+// What a handler is told of a page fault: why it was refused, and the address that was
+// accessed.
+func TestFaultAddresses(t *testing.T) {
+	const file = 0x20000000 // 256 pages of a file that has a few
+	for name, c := range map[string]struct {
+		sig  int
+		code uint32
+		addr uint64
+	}{
+		"nothing there": {abi.SIGSEGV, abi.SEGV_MAPERR, 0x10008},
+		"read-only":     {abi.SIGSEGV, abi.SEGV_ACCERR, codeBase + 8},
+		"past the end":  {abi.SIGBUS, abi.BUS_ADRERR, file + 200*mm.PageSize + 8},
+	} {
+		bubble(t, options{}, func(s *system) {
+			s.onProbe = func(p *Process, id uint32, f *amd64.TrapFrame) {
+				var b [frameSize]byte
+				must(t, p.CopyIn(b[:], f.RSP))
+				le := binary.LittleEndian
+				if code, addr := le.Uint32(b[frameInfo+8:]), le.Uint64(b[frameInfo+16:]); code != c.code || addr != c.addr {
+					t.Errorf("%s: si_code %d, si_addr %#x, want %d, %#x", name, code, addr, c.code, c.addr)
+				}
+			}
+			s.program("/init", func(a *Asm) {
+				handler(a, c.sig, "handler", abi.SA_SIGINFO)
+				a.Syscall(abi.SysOpen, "self", abi.O_RDONLY, 0).Copy(R13, RAX)
+				a.Syscall(abi.SysMmap, file, 256*mm.PageSize, 3, abi.MAP_PRIVATE|abi.MAP_FIXED, R13, 0)
+				store(a, c.addr, 1)
+				a.Label("handler").Probe(1)
+				exit(a, 0)
+				a.String("self", "/init")
+			})
+			s.boot("/init")
+			if len(s.probes) != 1 {
+				t.Errorf("%s: the handler ran %d times", name, len(s.probes))
+			}
+		})
+	}
+}
+
+// Each page fault counts as a minor one (getrusage(2)), also one that is refused.
+func TestFaultsAreCounted(t *testing.T) {
+	bubble(t, options{}, func(s *system) {
+		var counts []uint64
+		s.onProbe = func(p *Process, _ uint32, _ *amd64.TrapFrame) { counts = append(counts, p.usage.MinorFaults) }
+		s.program("/init", func(a *Asm) {
+			handler(a, abi.SIGSEGV, "handler", abi.SA_SIGINFO)
+			a.Syscall(abi.SysMmap, 0x10000000, 3*mm.PageSize, 3, abi.MAP_PRIVATE|abi.MAP_ANONYMOUS|abi.MAP_FIXED, -1, 0)
+			sleepless(a)
+			store(a, varA, 1)
+			a.Probe(1)
+			for i := range 3 {
+				store(a, 0x10000000+i*mm.PageSize, 1)
+			}
+			a.Probe(2)
+			load(a, 0x10000)
+			a.Label("handler").Probe(3)
+			exit(a, 0)
+		})
+		s.boot("/init")
+		if len(counts) != 3 || counts[1]-counts[0] != 3 || counts[2]-counts[1] != 1 {
+			t.Errorf("%d faults were counted at first, and after three and one more", counts)
+		}
+	})
+}
+
+// A fault of an access with the kernel's rights, which an instruction of the program's
+// has caused: its entry is in order, and it would come back for ever.
+func TestFaultWithKernelRights(t *testing.T) {
+	bubble(t, options{}, func(s *system) {
+		s.onProbe = func(p *Process, id uint32, f *amd64.TrapFrame) {
+			if id == 1 {
+				f.Vector, f.Error, f.CR2 = amd64.PageFault, uint64(mm.FaultPresent|mm.FaultWrite), varA
+				p.trap()
+			}
+		}
+		s.program("/init", func(a *Asm) {
+			fork(a, abi.SysFork, "child")
+			wait(a, varA)
+			load(a, varA)
+			a.Probe(2)
+			exit(a, 0)
+			a.Label("child")
+			store(a, varA, 1)
+			a.Probe(1)
+			sleepless(a) // the next entry to the kernel
+			a.Probe(99)
+			exit(a, 0)
+		})
+		s.boot("/init")
+		s.want(2, abi.SIGSEGV)
+	})
+}
+
 // ALL-05: the address that a handler is told is the instruction's where that is to
 // blame, and none where it is not.
 func TestAddressOfAnException(t *testing.T) {

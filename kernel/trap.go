@@ -31,15 +31,18 @@ func (p *Process) trap() {
 //	SegvMapErr    SIGSEGV, SEGV_MAPERR
 //	SegvAccErr    SIGSEGV, SEGV_ACCERR
 //	BusAdrErr     SIGBUS, BUS_ADRERR
-//	OutOfMemory   SIGKILL: the access can neither be done nor be explained
+//	OutOfMemory   SIGKILL, and a line in the log, "out of memory at address …":
+//	              the access can neither be done nor be explained
 //	any other     none: the page is there now
+//
+// mm is not asked about a fault whose code lacks the U bit: SIGSEGV, SEGV_ACCERR.
 //
 // WHY a fault without the U bit is not mm's: the program made the processor
 // access memory with the kernel's rights (SDM 3A §4.6.1, implicit supervisor-mode
 // accesses), and SMAP forbids that whatever the entry says.  Found to be in
 // order by mm, it would come back for ever.
 //
-//lab:demand 5 have mm answer the fault, and make a signal of what it refuses
+//lab:demand 4 have mm answer the fault, and make a signal of what it refuses
 func (p *Process) pageFault() {
 	f := p.frame
 	p.usage.MinorFaults++

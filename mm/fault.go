@@ -6,10 +6,12 @@ import (
 	"yolk/kernel/trace"
 )
 
-// outcome is what a fault led to, for the counters and the trace.
+// outcome is what a fault led to, for the counters and the trace.  Frames that play
+// no part are 0: all of them where nothing was found or nothing is allowed.
 type outcome struct {
 	decision trace.Decision
-	old, new Frame
+	old      Frame  // that the entry had, or of the object's page
+	new      Frame  // that the entry has now
 	refs     uint32 // references to old before the decision
 }
 
@@ -81,7 +83,7 @@ func (as *AddressSpace) resolve(va VirtAddr, code FaultCode) outcome {
 // down to va's page, unless there is none, it would get too long or too close
 // to the region below.
 //
-//lab:demand 4 let the stack grow down to va, or refuse to
+//lab:demand 5 let the stack grow down to va, or refuse to
 func (as *AddressSpace) faultBelowStack(va VirtAddr, code FaultCode) outcome {
 	none := outcome{decision: trace.SegvMapErr}
 	i, start := as.regions.after(va), va.Page()

@@ -54,6 +54,8 @@ func TestFaultTable(t *testing.T) {
 		{"write to the zero page of read-only memory", func(p *proc) { p.mapAnon(base, 1, mm.Read); p.get(base) },
 			write | there, trace.SegvAccErr, mm.Present | mm.User | mm.NX, 2, false},
 		{"anonymous read", anon, read, trace.ZeroPage, mm.Present | mm.User | mm.COW | mm.NX, 2, false},
+		{"anonymous read, no frame", func(p *proc) { p.mapAnon(base, 2, mm.ReadWrite); p.set(base+page, 1) },
+			read, trace.ZeroPage, mm.Present | mm.User | mm.COW | mm.NX, 2, true},
 		{"anonymous read, read-only", func(p *proc) { p.mapAnon(base, 1, mm.Read) }, read, trace.ZeroPage, mm.Present | mm.User | mm.NX, 2, false},
 		{"anonymous fetch", func(p *proc) { p.mapAnon(base, 1, mm.Read|mm.Exec) }, fetch, trace.ZeroPage, mm.Present | mm.User, 2, false},
 		{"anonymous write", anon, write, trace.DemandZero, mm.Present | mm.User | mm.Writable | mm.NX, 1, false},
@@ -69,6 +71,7 @@ func TestFaultTable(t *testing.T) {
 		{"one of two owners, copied from a file", func(p *proc) { file(mm.ReadWrite, 0, 1)(p); p.set(base, 1); p.fork(mm.ForkCOW) },
 			write | there, trace.COWCopy, mm.Present | mm.User | mm.Writable | mm.NX, 1, false},
 		{"mended meanwhile", func(p *proc) { anon(p); p.set(base, 1) }, write | there, trace.Spurious, mm.Present | mm.User | mm.Writable | mm.NX, 1, false},
+		{"filled meanwhile", func(p *proc) { anon(p); p.set(base, 1) }, write, trace.Spurious, mm.Present | mm.User | mm.Writable | mm.NX, 1, false},
 		{"past the end", file(mm.ReadWrite, 0, 2), read, trace.BusAdrErr, 0, 0, false},
 		{"file read", file(mm.ReadWrite, 0, 1), read, trace.FilePage, mm.Present | mm.User | mm.COW | mm.NX, 2, false},
 		{"text fetch", file(mm.Read|mm.Exec, 0, 1), fetch, trace.FilePage, mm.Present | mm.User, 2, false},
@@ -128,6 +131,9 @@ func TestFaultTable(t *testing.T) {
 			case trace.FilePage, trace.FileCopy, trace.SharedWrite:
 				if m.Phys.Page(e.Frame())[page-1] != 7 {
 					t.Error("the page does not hold what the file does")
+				}
+				if last := rec.events[len(rec.events)-1]; last.Old == 0 || last.Refs == 0 {
+					t.Errorf("the event tells of the object's page that it is frame %#x and has %d references", last.Old, last.Refs)
 				}
 			}
 			if err != nil && (p.Size() != size || p.frame(base) != was) {
@@ -308,21 +314,21 @@ func (l *loader) FlushSpace(root mm.Frame) {
 // TestChangeBeforeFlush: when the TLB is told, the entry has changed already, also
 // where more goes than is collected for one flush.
 func TestChangeBeforeFlush(t *testing.T) {
-	const pages = 600
+	const start, pages = base + 100*page, 520 // 512 are put together; the flush of the rest is page by page
 	m := newMachine(t, pages+100)
 	p := m.newProc()
-	p.mapAnon(base, pages, mm.ReadWrite)
-	p.write(base, make([]byte, pages*page))
+	p.mapAnon(start, pages, mm.ReadWrite)
+	p.write(start, make([]byte, pages*page))
 	remembered := func() (n int) {
 		for i := range mm.VirtAddr(pages) {
-			if _, fault := m.mmu.Access(p.Root(), base+i*page, softmmu.Read, true); fault == nil {
+			if _, fault := m.mmu.Access(p.Root(), start+i*page, softmmu.Read, true); fault == nil {
 				n++
 			}
 		}
 		return n
 	}
 	m.TLB = &loader{m.mmu, func() { remembered() }}
-	if err := p.Unmap(base, pages*page); err != nil {
+	if err := p.Unmap(start, pages*page); err != nil {
 		t.Fatal(err)
 	}
 	if n := remembered(); n != 0 {
@@ -403,7 +409,7 @@ func TestFreedTableIsFlushed(t *testing.T) {
 }
 
 // TestFaultAround: one read fault brings the window's pages that the object has
-// ready, and never one that it would have to make.
+// ready, and never one that it would have to make; a write brings its own page.
 func TestFaultAround(t *testing.T) {
 	m := configure(t, 200, mm.Config{FaultAround: 8})
 	o := m.newObject(make([]byte, 20*page))
@@ -416,7 +422,13 @@ func TestFaultAround(t *testing.T) {
 		}
 	}
 	if n := m.Counters.AroundMapped; n != 7 {
-		t.Errorf("%d pages mapped around", n)
+		t.Errorf("%d pages mapped around, want 7", n)
+	}
+	q := m.newProc()
+	q.mapIt(mm.MapRequest{Addr: base, Length: 8 * page, Prot: mm.ReadWrite, Flags: mm.Shared, Object: o, Fixed: mm.FixedReplace})
+	q.set(base+page, 1)
+	if n := q.Resident(); n != 1 {
+		t.Errorf("a write brought %d pages, want 1", n)
 	}
 	m.finish()
 }

@@ -266,8 +266,15 @@ func TestMMAP07StackGrowth(t *testing.T) {
 	if err := p.CopyOut(top-544*page, []byte{2}); err != nil {
 		t.Error(err)
 	}
-	// Map keeps clear of the room that a stack may grow into.
+	p.SizeLimit = page // may be lowered below what is mapped already
+	touch(545, trace.SegvMapErr)
 	p.SizeLimit = uint64(mm.UserEnd)
+	low := m.newProc()
+	low.mapIt(mm.MapRequest{Addr: mm.MinUser, Length: page, Prot: mm.ReadWrite, Flags: mm.GrowsDown, Fixed: mm.FixedReplace})
+	if _, d := low.write(mm.MinUser-1, []byte{1}); d != trace.SegvMapErr {
+		t.Errorf("below the lowest address: %v, want segv-maperr", d)
+	}
+	// Map keeps clear of the room that a stack may grow into.
 	va := p.mapIt(mm.MapRequest{Addr: top - 600*page, Length: page})
 	if va == top-600*page {
 		t.Error("a hint inside the stack's guard was taken")

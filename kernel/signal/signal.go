@@ -108,16 +108,18 @@ func (s *State) Stops(sig int) bool {
 	return s.Actions[sig].Handler == abi.SIG_DFL && DefaultStop.Has(sig)
 }
 
-// Next returns the pending signal to be acted upon next, or 0.  Signals that have
+// Next returns the pending signal to be acted upon next, or 0: one that ends the
+// process before any other, then those of faults, then the lowest.  Signals that have
 // come to be ignored while they were blocked are dropped.
 //
-// WHY a fatal one goes first: no handler runs any more in a process that is about
-// to end.  Its frame would go on a stack that, after vfork, the child is using.
+// WHY the end comes first: nothing of a process that is to die may run, or be left
+// behind, for the sake of another signal.  The parent of a vfork would push that
+// one's frame on the stack that its child runs on.
 func (s *State) Next() int {
 	for {
-		set := s.Pending &^ s.Blocked
-		if sig := s.fatal(); sig != 0 {
-			return sig
+		set := s.fatal()
+		if set == 0 {
+			set = s.Pending &^ s.Blocked
 		}
 		if urgent := set & synchronous; urgent != 0 {
 			set = urgent
@@ -133,15 +135,15 @@ func (s *State) Next() int {
 // Fatal reports whether a pending signal will terminate the process.
 func (s *State) Fatal() bool { return s.fatal() != 0 }
 
-// fatal returns the lowest pending signal that will terminate the process, or 0.
-func (s *State) fatal() int {
+// fatal returns the pending signals that will.
+func (s *State) fatal() (fatal Set) {
 	for set := s.Pending &^ s.Blocked; set != 0; set &= set - 1 {
 		sig := set.Lowest()
 		if s.Actions[sig].Handler == abi.SIG_DFL && !s.Ignores(sig) && !s.Stops(sig) {
-			return sig
+			fatal |= Only(sig)
 		}
 	}
-	return 0
+	return fatal
 }
 
 // Settled reports whether user mode may go on: no signal is to be acted upon, and
