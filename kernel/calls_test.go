@@ -1,8 +1,10 @@
 package kernel
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,6 +49,45 @@ func TestIdentity(t *testing.T) {
 	}, 1, 1, 2, 1, 3, 0, 4, 1, 5, 1, 6, abi.ESRCH, 7, abi.EPERM, 8, abi.EPERM,
 		10, abi.EPERM, 11, abi.EINVAL, 12, 2, 13, 2, 14, abi.ESRCH,
 		20, 0, 21, 10, 22, 20, 23, abi.EPERM, 24, 0, 25, 0, 26, 0, 27, 10, 28, 0, 29, 5, 30, abi.EINVAL)
+}
+
+// What uname(2) and sysinfo(2) tell, where it belongs in their structures.
+func TestUnameAndSysinfo(t *testing.T) {
+	bubble(t, options{}, func(s *system) {
+		s.onProbe = func(p *Process, id uint32, _ *amd64.TrapFrame) {
+			b := make([]byte, 6*65)
+			must(t, p.CopyIn(b, dataBase+0x400))
+			le := binary.LittleEndian
+			switch id {
+			case 1:
+				for i, want := range []string{0: "Linux", 4: "x86_64"} {
+					if got, _, _ := strings.Cut(string(b[65*i:65*i+65]), "\x00"); want != "" && got != want || got == "" {
+						t.Errorf("field %d of uname is %q, want %q", i, got, want)
+					}
+				}
+			case 2:
+				frames := s.mem.Frames
+				if up, procs := le.Uint64(b), le.Uint16(b[80:]); up != 3 || procs != 2 {
+					t.Errorf("up for %d s, %d processes; want 3, 2", up, procs)
+				}
+				total, free := le.Uint64(b[32:]), le.Uint64(b[40:])
+				if total != uint64(frames.Total())*mm.PageSize || free != uint64(frames.Free())*mm.PageSize {
+					t.Errorf("%d bytes of %d are free; there are %d of %d frames", free, total, frames.Free(), frames.Total())
+				}
+			}
+		}
+		s.program("/init", func(a *Asm) {
+			fork(a, abi.SysFork, "child")
+			sleep(a, 3)
+			a.Syscall(abi.SysUname, dataBase+0x400).Probe(1)
+			a.Syscall(abi.SysSysinfo, dataBase+0x400).Probe(2)
+			a.Syscall(abi.SysUname, 8).Probe(3).Syscall(abi.SysSysinfo, 8).Probe(4)
+			exit(a, 0)
+			a.Label("child").Syscall(abi.SysPause)
+		})
+		s.boot("/init")
+		s.want(1, 0, 2, 0, 3, abi.EFAULT, 4, abi.EFAULT)
+	})
 }
 
 func TestSystemInformation(t *testing.T) {

@@ -136,6 +136,8 @@ func (p *Process) fault(sig int, code int32, addr uint64) {
 
 // wrong says what the program did to raise the exception in its frame: what,
 // where, and why that cannot be.
+//
+//lab:boot 4 say in words what a program did wrong
 func (p *Process) wrong(sig int) string {
 	f := p.frame
 	if f.Vector != amd64.PageFault {

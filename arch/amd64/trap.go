@@ -86,7 +86,7 @@ func buildGDT(stacks [Stacks]uint64) {
 		data = 0x0000920000000000 // present, writable data, DPL 0
 		dpl3 = 3 << 45
 	)
-	tss := uint64(addr(&tables.tss))
+	tss := tssDescriptor(uint64(addr(&tables.tss)), uint64(len(tables.tss)-1))
 	for i, top := range stacks {
 		*(*uint64)(unsafe.Pointer(&tables.tss[36+8*i])) = top // IST1 lies at offset 36
 	}
@@ -96,8 +96,8 @@ func buildGDT(stacks [Stacks]uint64) {
 		KernelData / 8:    data,
 		UserData / 8:      data | dpl3,
 		UserCode / 8:      code | dpl3,
-		tssSelector / 8:   103 | tss&0xffffff<<16 | 0x89<<40 | tss>>24&0xff<<56,
-		tssSelector/8 + 1: tss >> 32,
+		tssSelector / 8:   tss[0],
+		tssSelector/8 + 1: tss[1],
 	}
 }
 
@@ -105,22 +105,19 @@ const tssSelector = 0x30
 
 // buildIDT points all 256 vectors at their gates (SDM 3A §6.14.1).
 func buildIDT() {
-	const present, interruptGate, ring3 = 1 << 47, 0xe << 40, 3 << 45
 	base := gatesAddr()
 	for v := range tables.idt {
-		ist := uint64(istTrap)
+		ist, dpl := uint64(istTrap), uint64(0)
 		switch v {
 		case DoubleFault:
 			ist = istDoubleFault
 		case NonMaskable:
 			ist = istNMI
 		}
-		entry := base + uint64(v*gateSize)
-		low := entry&0xffff | KernelCode<<16 | ist<<32 | interruptGate | present | entry>>16&0xffff<<48
 		if v == Breakpoint || v == Overflow {
-			low |= ring3 // INT3 and INTO are for programs; any other INT n is #GP
+			dpl = 3 // INT3 and INTO are for programs; any other INT n is #GP
 		}
-		tables.idt[v] = [2]uint64{low, entry >> 32}
+		tables.idt[v] = interruptGate(base+uint64(v*gateSize), ist, dpl)
 	}
 }
 

@@ -18,11 +18,18 @@ var systemCalls = []call{
 	{abi.SysSchedGetaffinity, "sched_getaffinity", sysSchedGetaffinity}, {abi.SysGetpriority, "getpriority", sysGetpriority},
 }
 
+// sysUname tells what system this is (uname(2)).
+//
+//lab:boot 3 tell what system this is
 func sysUname(p *kernel.Process, a *kernel.Args) (uint64, error) {
 	fields := [6]string{"Linux", "yolk", "6.1.0-yolk", "Yolk", "x86_64", "(none)"}
 	return 0, p.CopyOut(a[0], abi.AppendUtsname(nil, fields))
 }
 
+// sysSysinfo tells how long the system has run, and how much memory and how many
+// processes there are (sysinfo(2)).
+//
+//lab:boot 3 tell how much of everything there is
 func sysSysinfo(p *kernel.Process, a *kernel.Args) (uint64, error) {
 	k, frames := p.Kernel(), p.Kernel().Memory().Frames
 	info := abi.Sysinfo{

@@ -252,10 +252,10 @@ func decode(b []byte, v any) error {
 func (l *Lab) left(name string) bool {
 	dir, base := path.Split(name)
 	switch {
-	case base == WrongFile, base == RedTeam, base == "mutants.json":
+	case base == WrongFile, base == DefectsFile, base == RedTeam, base == "mutants.json":
 		return true
 	case strings.HasPrefix(dir, Dir+"/"):
-		return name != path.Join(Dir, l.Name, DataFile)
+		return dir != path.Join(Dir, l.Name)+"/"
 	}
 	return dir == path.Dir(Dir)+"/" && strings.HasSuffix(base, "_test.go")
 }

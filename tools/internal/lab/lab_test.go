@@ -138,7 +138,7 @@ func declared(t *testing.T) (tests, symbols map[string]bool) {
 	ok(t, err)
 	for _, name := range files {
 		top, _, _ := strings.Cut(name, "/")
-		if path.Ext(name) != ".go" || top != "mm" && top != "kernel" && top != "arch" && top != "boot" && top != "userland" {
+		if path.Ext(name) != ".go" || !slices.Contains([]string{"mm", "kernel", "arch", "boot", "userland"}, top) && !strings.HasPrefix(name, Dir+"/") {
 			continue
 		}
 		f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, filepath.FromSlash(name)), nil, parser.SkipObjectResolution)

@@ -177,7 +177,7 @@ func Marks(root string) ([]Mark, error) {
 }
 
 // cuttable reports whether marks mean something in the file: not in the tools,
-// which write about them, and not in tests.
+// which write about them, but for the Go files of a lab of its own, and not in tests.
 func cuttable(name string) bool {
-	return path.Ext(name) == ".go" && !strings.HasPrefix(name, "tools/") && !strings.HasSuffix(name, "_test.go")
+	return path.Ext(name) == ".go" && (!strings.HasPrefix(name, "tools/") || strings.HasPrefix(name, Dir+"/")) && !strings.HasSuffix(name, "_test.go")
 }

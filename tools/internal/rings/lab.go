@@ -26,7 +26,7 @@ type labRing struct {
 }
 
 var labRings = []labRing{
-	{"", false, regexp.MustCompile(`^(mm|kernel)/`)},
+	{"", false, regexp.MustCompile(`^(mm|kernel|arch|tools)/`)},
 	{"machine/", true, regexp.MustCompile(`^(guest|boot|outside)\b`)},
 }
 
