@@ -24,7 +24,8 @@ func sysExit(p *Process, a *Args) (uint64, error) {
 }
 
 // exit takes p apart, its own goroutine doing the work, and leaves a zombie
-// that holds the status until the parent asks for it.
+// that holds the status until the parent asks for it.  Directly behind its event
+// stands a sample of memory, and then nobody runs.  PowerOff may not return.
 //
 //lab:process 2 take a process apart, and leave a zombie
 func (p *Process) exit() {
@@ -53,7 +54,8 @@ func (p *Process) exit() {
 }
 
 // abandonChildren gives p's children, zombies too, to process 1; those of
-// process 1 itself are nobody's.
+// process 1 itself are nobody's, without an event.  From then on their end is
+// told by SIGCHLD, whatever they were made with: process 1 asks for no others.
 //
 //lab:process 3 give the children of a process to process 1
 func (p *Process) abandonChildren() {
@@ -80,15 +82,16 @@ func (p *Process) abandonChildren() {
 
 // notifyParent tells the parent that p is a zombie.  A parent that ignores
 // SIGCHLD, or set SA_NOCLDWAIT, has declared that it will not wait: then there
-// is no zombie (wait(2), NOTES).
+// is no zombie (wait(2), NOTES), if it is SIGCHLD that tells of p's end.
 //
 //lab:process 3 tell the parent, unless it does not want to know
 func (p *Process) notifyParent() {
 	parent, act := p.parent, &p.parent.Signals.Actions[abi.SIGCHLD]
-	if p.exitSignal != 0 && act.Handler != abi.SIG_IGN {
+	usual := p.exitSignal == abi.SIGCHLD
+	if p.exitSignal != 0 && !(usual && act.Handler == abi.SIG_IGN) {
 		parent.signal(p.exitSignal, p.childInfo(p.status))
 	}
-	if p.exitSignal == abi.SIGCHLD && (act.Handler == abi.SIG_IGN || act.Flags&abi.SA_NOCLDWAIT != 0) {
+	if usual && (act.Handler == abi.SIG_IGN || act.Flags&abi.SA_NOCLDWAIT != 0) {
 		p.detach()
 		p.kernel.forget(p)
 	}
@@ -168,11 +171,13 @@ func sysWaitid(p *Process, a *Args) (uint64, error) {
 }
 
 // await returns a child with news, and the news as a wait status.  It sleeps
-// until there is one, or under WNOHANG returns none.
+// until there is one, or under WNOHANG returns none.  Errors are ECHILD, and that
+// of a sleep which a signal ended, if there is no news by then either: SIGCHLD
+// with a handler would otherwise keep its own news from being told.
 //
 //lab:process 4 wait for a child with news
 func (p *Process) await(q *waitRequest) (*Process, uint32, error) {
-	for {
+	for err := error(nil); ; err = p.Sleep() {
 		some := false
 		for _, c := range p.children {
 			if !q.match(c) {
@@ -183,24 +188,27 @@ func (p *Process) await(q *waitRequest) (*Process, uint32, error) {
 				return c, status, nil
 			}
 		}
-		if !some {
+		switch {
+		case !some:
 			return nil, 0, abi.ECHILD
-		}
-		if q.options&abi.WNOHANG != 0 {
+		case q.options&abi.WNOHANG != 0:
 			return nil, 0, nil
-		}
-		if err := p.Sleep(); err != nil {
+		case err != nil:
 			return nil, 0, err
 		}
 	}
 }
 
 // match reports whether q asks about c.  A child by clone(2) whose end is not
-// told by SIGCHLD is asked about with __WCLONE or __WALL.
+// told by SIGCHLD is asked about with __WCLONE or __WALL.  A zombie has nothing to
+// tell but its end, so who does not ask for ends (WEXITED) does not mean it.
 //
 //lab:process 4 say whether a child is among those that are waited for
 func (q *waitRequest) match(c *Process) bool {
 	if q.kind == abi.P_PID && c.pid != q.id || q.kind == abi.P_PGID && c.pgid != q.id {
+		return false
+	}
+	if c.state == Zombie && q.options&abi.WEXITED == 0 {
 		return false
 	}
 	return q.options&abi.WALL != 0 || (c.exitSignal != abi.SIGCHLD) == (q.options&abi.WCLONE != 0)
@@ -212,7 +220,7 @@ func (q *waitRequest) match(c *Process) bool {
 func (q *waitRequest) news(c *Process) (uint32, bool) {
 	switch {
 	case c.state == Zombie:
-		return c.status, q.options&abi.WEXITED != 0
+		return c.status, true
 	case c.stopReport == statusContinued:
 		return c.stopReport, q.options&abi.WCONTINUED != 0
 	}
@@ -220,7 +228,8 @@ func (q *waitRequest) news(c *Process) (uint32, bool) {
 }
 
 // collect takes the news about c as told and returns c's pid; unless they could
-// not be told: err loses no child.
+// not be told: err loses no child.  What a zombie used, and what its own children
+// left to it, is its parent's from then on (getrusage(2), RUSAGE_CHILDREN).
 //
 //lab:process 4 take the news as told, and a zombie away
 func (p *Process) collect(c *Process, status uint32, q *waitRequest, err error) (uint64, error) {

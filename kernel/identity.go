@@ -132,7 +132,7 @@ func sysSchedYield(p *Process, _ *Args) (uint64, error) {
 // maxPID bounds process numbers, as Linux's default pid_max.
 const maxPID = 32768
 
-// allocPID returns a number that is in use neither as a pid nor as a process
+// allocPID returns a number in [1, maxPID) that is in use neither as a pid nor as a process
 // group or session: a group outlives its leader, and a new process that got
 // its number would join it unasked.
 //

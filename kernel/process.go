@@ -67,7 +67,7 @@ type Process struct {
 	pgid     int
 	sid      int
 	usage    abi.Rusage
-	childUse abi.Rusage // of reaped children
+	childUse abi.Rusage // of reaped children, and of those that they had reaped
 
 	exitSignal  int      // what the parent gets at exit; SIGCHLD or, by clone(2), another or none
 	vforkParent *Process // sleeps until this process leaves its address space

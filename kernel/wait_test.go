@@ -1,11 +1,13 @@
 package kernel
 
 import (
+	"slices"
 	"testing"
 
 	"yolk/arch/amd64"
 	"yolk/kernel/abi"
 	"yolk/kernel/trace"
+	"yolk/mm"
 )
 
 // WAIT-01: EFAULT loses no child.
@@ -87,6 +89,28 @@ func TestWAIT02OrphanedZombieNobodyWants(t *testing.T) {
 	})
 }
 
+// WAIT-02: process 1 waits for SIGCHLD's children; an orphan becomes one of them,
+// whatever its end was to be told by.
+func TestWAIT02OrphanOfAnotherSignal(t *testing.T) {
+	bubble(t, options{}, func(s *system) {
+		s.program("/init", func(a *Asm) {
+			fork(a, abi.SysFork, "middle")
+			wait(a, 0)
+			wait(a, 0)
+			a.Probe(1)
+			exit(a, 0)
+			a.Label("middle")
+			a.Syscall(abi.SysClone, 0, 0, 0, 0, 0).CmpImm(RAX, 0).Jz("orphan") // a child that sends no signal
+			exit(a, 0)
+			a.Label("orphan")
+			sleep(a, 1)
+			exit(a, 0)
+		})
+		s.boot("/init")
+		s.want(1, 3)
+	})
+}
+
 // WAIT-03: whom wait4 and waitid wait for.
 func TestWAIT03Selectors(t *testing.T) {
 	bubble(t, options{}, func(s *system) {
@@ -112,7 +136,8 @@ func TestWAIT03Selectors(t *testing.T) {
 			load(a, varA+8)
 			a.Probe(13) // si_code
 			load(a, varA+24)
-			a.Probe(14) // si_status
+			a.Probe(14)                                                                        // si_status
+			a.Syscall(abi.SysWaitid, abi.P_PID, R12, 0, abi.WSTOPPED|abi.WNOHANG, 0).Probe(21) // it will not stop any more
 			a.Syscall(abi.SysWaitid, abi.P_PGID, R12, 0, abi.WEXITED, 0).Probe(15)
 			a.Syscall(abi.SysWaitid, abi.P_PID, R12, 0, abi.WEXITED, 0).Probe(16)
 			a.Syscall(abi.SysWaitid, abi.P_ALL, 0, 0, abi.WNOHANG, 0).Probe(17)
@@ -128,7 +153,67 @@ func TestWAIT03Selectors(t *testing.T) {
 		s.boot("/init")
 		s.want(1, abi.ECHILD, 2, 0, 3, abi.ECHILD, 4, abi.ECHILD, 5, 0, 6, abi.EINVAL, 7, abi.EINVAL, 8, abi.ECHILD,
 			9, 0, 10, 0, 11, 0, 12, abi.SIGCHLD, 13, abi.CLD_EXITED, 14, 6, 15, 0, 16, abi.ECHILD, 17, abi.EINVAL, 18, abi.EINVAL,
-			19, abi.ECHILD, 20, 3)
+			19, abi.ECHILD, 20, 3, 21, abi.ECHILD)
+	})
+}
+
+// WAIT-03: a signal ends wait's sleep, but not where there is news by then.  The
+// first is SIGCHLD itself, whose handler does not restart the call.
+func TestWAIT03NewsBeforeEINTR(t *testing.T) {
+	bubble(t, options{}, func(s *system) {
+		s.program("/init", func(a *Asm) {
+			handler(a, abi.SIGCHLD, "handler", 0)
+			fork(a, abi.SysFork, "child")
+			wait(a, 0)
+			a.Probe(1)
+			exit(a, 0)
+			a.Label("child")
+			sleep(a, 1)
+			exit(a, 0)
+			a.Label("handler").Probe(2).Ret()
+		})
+		s.boot("/init")
+		s.want(1, 2)
+		if got := s.seen(); got[0] != 2 {
+			t.Errorf("probes came in the order %v, want 2, the handler, before 1, behind wait4", got)
+		}
+	})
+}
+
+// WAIT-03: who reaps a child is seen in the trace, and has what the child used, and
+// what the child's children had used.
+func TestWAIT03WhatAZombieLeaves(t *testing.T) {
+	const at, pages = 0x10000000, 40
+	bubble(t, options{}, func(s *system) {
+		s.program("/init", func(a *Asm) {
+			fork(a, abi.SysFork, "middle")
+			wait(a, 0)
+			a.Probe(1)
+			exit(a, 0)
+			a.Label("middle")
+			fork(a, abi.SysFork, "grandchild")
+			wait(a, 0)
+			exit(a, 3)
+			a.Label("grandchild")
+			a.Syscall(abi.SysMmap, at, pages<<mm.PageShift, 3, abi.MAP_PRIVATE|abi.MAP_ANONYMOUS|abi.MAP_FIXED, -1, 0)
+			for i := range pages {
+				store(a, at+i<<mm.PageShift, 1)
+			}
+			exit(a, 4)
+		})
+		s.onProbe = func(p *Process, _ uint32, _ *amd64.TrapFrame) {
+			if n := p.childUse.MinorFaults; n < pages {
+				t.Errorf("process 1's children and theirs had %d page faults, want %d at least", n, pages)
+			}
+		}
+		s.boot("/init")
+		var told [][3]uint64
+		for _, ev := range s.kinds(trace.Wait) {
+			told = append(told, [3]uint64{uint64(ev.PID), ev.Aux, uint64(ev.Err)})
+		}
+		if want := [][3]uint64{{2, 3, 4 << 8}, {1, 2, 3 << 8}}; !slices.Equal(told, want) {
+			t.Errorf("Wait events: waiter, pid and status %v, want %v", told, want)
+		}
 	})
 }
 
@@ -210,6 +295,29 @@ func TestNoZombiesWanted(t *testing.T) {
 	}
 }
 
+// Who ignores SIGCHLD still hears of a child whose end another signal tells, and
+// finds its zombie.
+func TestAnotherSignalThanSIGCHLD(t *testing.T) {
+	bubble(t, options{}, func(s *system) {
+		s.program("/init", func(a *Asm) {
+			ignore(a, abi.SIGCHLD)
+			handler(a, abi.SIGUSR1, "handler", abi.SA_RESTART)
+			a.Syscall(abi.SysClone, abi.SIGUSR1, 0, 0, 0, 0).CmpImm(RAX, 0).Jz("child")
+			a.Syscall(abi.SysWait4, -1, 0, abi.WALL, 0).Probe(1)
+			exit(a, 0)
+			a.Label("child")
+			sleep(a, 1)
+			exit(a, 0)
+			a.Label("handler").Probe(2).Ret()
+		})
+		s.boot("/init")
+		s.want(1, 2)
+		if got := s.seen(); got[0] != 2 {
+			t.Errorf("probes came in the order %v, want 2, the handler of SIGUSR1, before 1, behind wait4", got)
+		}
+	})
+}
+
 // SIGCHLD tells who and how.
 func TestSIGCHLDInfo(t *testing.T) {
 	bubble(t, options{}, func(s *system) {
@@ -243,8 +351,11 @@ func TestInitDies(t *testing.T) {
 			load(a, 0)
 			a.Label("child").Syscall(abi.SysPause)
 		})
-		if got := s.boot("/init"); got != abi.SIGSEGV || !s.logged("nothing is left to do") {
-			t.Errorf("status %#x, log %q", got, s.m.Lines())
+		if got := s.boot("/init"); got != abi.SIGSEGV {
+			t.Errorf("the machine's status is %#x, want SIGSEGV's", got)
+		}
+		if !s.logged("nothing is left to do") {
+			t.Errorf("the log is %q, want a line that says \"nothing is left to do\"", s.m.Lines())
 		}
 	})
 }
