@@ -47,7 +47,8 @@ func (p *Process) execve(path, argv, envp uint64) error {
 
 // load replaces what p runs by the program at path (execve(2)).  Its first half
 // builds the new image beside the old one; all that can fail is in it, and a
-// failure leaves p as it was.  Its second half cannot fail.
+// failure leaves p as it was.  Its second half cannot fail.  The new address space
+// has p's limits, RLIMIT_STACK and RLIMIT_AS.
 //
 //lab:exec 5 do all that can fail beside the old image, and then become the new one
 func (p *Process) load(path string, argv, envp []string) error {
@@ -63,7 +64,9 @@ func (p *Process) load(path string, argv, envp []string) error {
 	if err != nil {
 		return err
 	}
-	b.space, space.StackLimit = space, p.Limits[abi.RLIMIT_STACK].Cur
+	b.space = space
+	space.StackLimit = p.Limits[abi.RLIMIT_STACK].Cur
+	space.SizeLimit = min(p.Limits[abi.RLIMIT_AS].Cur, uint64(mm.UserEnd))
 	if err := b.build(); err != nil {
 		space.Drop()
 		return err
@@ -75,6 +78,8 @@ func (p *Process) load(path string, argv, envp []string) error {
 
 // become makes the image that b built p's own: the old address space is left, and
 // descriptors, registers and signals become what execve(2) wants them to be.
+// Process 1 comes here without an old one.  Whoever hears of the new name
+// (SetComm) finds the rest in place.
 //
 //lab:exec 5 put the new image in place, which cannot fail
 func (p *Process) become(b *builder) {
@@ -241,7 +246,7 @@ func (b *builder) mapSegment(s elf.Segment) error {
 }
 
 // mapTail maps the page in which the file's part of a segment ends and the
-// zeroes begin.
+// zeroes begin: n bytes from off on, or as many as there are.
 //
 // WHY an object of its own: the bytes that follow in the file must not show, and
 // the page cache's page is everybody's.  To clear them in a private copy would

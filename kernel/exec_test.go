@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,7 +43,7 @@ func tryExec(t *testing.T, name string, install func(s *system), want abi.Errno)
 					before = snapshot(p)
 				case 101:
 					if after := snapshot(p); after != before {
-						t.Errorf("before exec:\n%s\nafter it failed:\n%s", before, after)
+						t.Errorf("an exec that failed has changed the caller: %s", changes(before, after))
 					}
 				}
 			}
@@ -60,7 +61,8 @@ func snapshot(p *Process) string {
 	var b strings.Builder
 	f := *p.frame
 	f.RAX, f.RCX, f.RDX, f.RSI, f.RDI, f.R10, f.R11, f.RIP, f.CR2, f.Error, f.RFLAGS, f.Vector = 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
-	fmt.Fprintf(&b, "%+v %q %+v budget %d free %d root %#x\n", f.R15, p.image.path, p.Signals.Blocked, p.budget.Used(), p.kernel.memory.Frames.Free(), p.root)
+	fmt.Fprintf(&b, "R15 %d\npath %q\nblocked signals %+v\n", f.R15, p.image.path, p.Signals.Blocked)
+	fmt.Fprintf(&b, "%d bytes of the budget used\n%d frames free\nroot %#x\n", p.budget.Used(), p.kernel.memory.Frames.Free(), p.root)
 	for sig, act := range p.Signals.Actions {
 		if act != (signal.Action{}) {
 			fmt.Fprintf(&b, "signal %d: %+v\n", sig, act)
@@ -78,6 +80,22 @@ func snapshot(p *Process) string {
 		return true
 	})
 	return b.String()
+}
+
+// changes says in one line which lines of a snapshot went, and which came.
+func changes(before, after string) string {
+	var list []string
+	missing := func(what, from, in string) {
+		others := strings.Split(in, "\n")
+		for _, line := range strings.Split(from, "\n") {
+			if !slices.Contains(others, line) {
+				list = append(list, fmt.Sprintf("%s %.80s", what, line))
+			}
+		}
+	}
+	missing("gone:", before, after)
+	missing("new:", after, before)
+	return strings.Join(list, "; ")
 }
 
 func TestEXEC01FailureLeavesTheCaller(t *testing.T) {
@@ -354,8 +372,12 @@ func TestEXEC13Scripts(t *testing.T) {
 				a.String("path", "/prog").String("zero", "zero").String("a", "a").Pointers("argv", "zero", "a")
 			})
 			s.onProbe = func(p *Process, id uint32, f *amd64.TrapFrame) {
-				if got := fmt.Sprintf("%q", readStack(t, p, f.RSP).argv); got != c.want {
+				st := readStack(t, p, f.RSP)
+				if got := fmt.Sprintf("%q", st.argv); got != c.want {
 					t.Errorf("%q: arguments %s, want %s", c.script, got, c.want)
+				}
+				if name, err := p.space.CopyInString(mm.VirtAddr(st.auxv[abi.AT_EXECFN]), abi.PATH_MAX); name != "/prog" {
+					t.Errorf("%q: AT_EXECFN %q (%v), want the script's path, \"/prog\"", c.script, name, err)
 				}
 				if p.image.comm != "prog" || p.image.path != "/sh" {
 					t.Errorf("comm %q, path %q", p.image.comm, p.image.path)
@@ -365,6 +387,37 @@ func TestEXEC13Scripts(t *testing.T) {
 			s.value(50)
 		})
 	}
+}
+
+// A new program has the limits that the old one set, for its stack and for its
+// memory.
+func TestExecKeepsLimits(t *testing.T) {
+	const stack, memory = 256 << 10, 4 << 20
+	bubble(t, options{}, func(s *system) {
+		s.program("/prog", func(a *Asm) {
+			a.Syscall(abi.SysMmap, 0, memory, 3, abi.MAP_PRIVATE|abi.MAP_ANONYMOUS, -1, 0).Probe(1)
+			load(a, uint64(mm.UserEnd)-stack)
+			a.Probe(2)
+			load(a, uint64(mm.UserEnd)-stack-8)
+			a.Probe(3)
+		})
+		s.program("/init", func(a *Asm) {
+			store(a, varA, stack)
+			store(a, varA+8, stack)
+			a.Syscall(abi.SysSetrlimit, abi.RLIMIT_STACK, varA)
+			store(a, varA, memory)
+			store(a, varA+8, memory)
+			a.Syscall(abi.SysSetrlimit, abi.RLIMIT_AS, varA)
+			a.Syscall(abi.SysExecve, "prog", 0, 0).String("prog", "/prog")
+		})
+		if got := s.boot("/init"); got != abi.SIGSEGV {
+			t.Errorf("status %#x, want SIGSEGV's: nothing lies below the stack's limit", got)
+		}
+		s.want(1, abi.ENOMEM, 2, 0)
+		if len(s.probes) != 2 {
+			t.Errorf("probes %v; the stack grew below its limit", s.probes)
+		}
+	})
 }
 
 // EXEC-13: five interpreters in a row, but not six.

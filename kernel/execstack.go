@@ -30,7 +30,7 @@ func newArgReader(p *Process) *argReader {
 func (r *argReader) release() { r.p.budget.Release(r.charged) }
 
 // strings copies in the strings to which the array of pointers at va leads; a
-// nil array is empty, as on Linux.
+// nil array is empty, as on Linux.  The pointer that ends it is not counted.
 //
 //lab:exec 4 copy in a list of strings, of which nothing is to be believed
 func (r *argReader) strings(va uint64) (list []string, err error) {
@@ -62,10 +62,11 @@ func (r *argReader) strings(va uint64) (list []string, err error) {
 //	         pointers to the argument strings, ended by 0
 //	         pointers to the environment strings, ended by 0
 //	         auxiliary vector: (type, value) pairs, ended by AT_NULL
-//	         16 random bytes, the platform's name
+//	         a gap of 0 or 8 bytes
+//	         16 random bytes, the platform's name, up to 15 bytes of a gap
 //	         argument strings
 //	         environment strings
-//	         the path that was executed, for AT_EXECFN
+//	         the path that exec was called with, for AT_EXECFN
 //	UserEnd  8 zero bytes
 //
 //lab:exec 3 write what a program finds on its stack
@@ -125,11 +126,11 @@ func size(list ...string) (n uint64) {
 }
 
 // stackWriter writes to a new image's stack from a low address up.  After an
-// error, which it keeps, it does nothing more.
+// error, which it keeps, it does nothing more.  All of it is there after flush.
 type stackWriter struct {
 	space *mm.AddressSpace
 	at    uint64 // where buf goes
-	buf   []byte
+	buf   []byte // must have a capacity, as Process.Scratch has: so much is written at a time
 	err   error
 }
 

@@ -443,7 +443,7 @@ func TestVFORK05ChildHasItsOwn(t *testing.T) {
 func TestVFORK07CloexecBeforeWake(t *testing.T) {
 	bubble(t, options{}, func(s *system) {
 		s.write("/file", []byte("x"), 0o644)
-		s.program("/other", func(a *Asm) { exit(a, 0) })
+		s.program("/other", func(a *Asm) { a.Probe(2); exit(a, 0) })
 		s.program("/init", func(a *Asm) {
 			fork(a, abi.SysVfork, "child")
 			wait(a, 0)
@@ -455,12 +455,13 @@ func TestVFORK07CloexecBeforeWake(t *testing.T) {
 		s.log.Attach(trace.ClassAll, sinkFunc(func(ev *trace.Event) {
 			if ev.Kind == trace.VForkWake {
 				s.events = append(s.events, *ev)
-				if n := s.files.OpenCount(); n != 1 { // the program that is being loaded
-					t.Errorf("%d files open when the parent wakes", n)
+				if n := s.files.OpenCount(); n > 1 { // the program that is being loaded may be
+					t.Errorf("%d files are open when the parent wakes, want 1 at most", n)
 				}
 			}
 		}), nil)
 		s.boot("/init")
+		s.value(2)
 		if len(s.events) != 1 {
 			t.Errorf("%d wake-ups", len(s.events))
 		}
@@ -543,7 +544,7 @@ func TestVFORK10SignalsToTheParent(t *testing.T) {
 		s.want(4, 5, 5, 1, 9, abi.SIGTERM)
 		got := s.seen()
 		if got[0] != 1 || got[1] != 2 || got[2] != 3 {
-			t.Errorf("order %v, want 1 2 3 first", got)
+			t.Errorf("probes came in the order %v, want first 1, the child that is about to exit, then 2, the parent's handler, and 3, the parent", got)
 		}
 		if n := len(s.kinds(trace.VForkWake)); n != 1 {
 			t.Errorf("%d wake-ups, want 1: a parent that was killed in its sleep is not woken by its child", n)

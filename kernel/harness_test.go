@@ -3,6 +3,7 @@ package kernel
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -351,9 +352,17 @@ func (s *system) want(pairs ...any) {
 			want = -int64(v)
 		}
 		if got := s.value(id); got != want {
-			s.t.Errorf("probe %d: RAX is %d (%#x), want %d (%v)", id, got, got, want, pairs[i+1])
+			s.t.Errorf("probe %d: RAX is %d (%s), want %d (%v)", id, got, inWords(got), want, pairs[i+1])
 		}
 	}
+}
+
+// inWords names the error in RAX, or gives the number as addresses are written.
+func inWords(rax int64) string {
+	if rax < 0 && rax > -4096 {
+		return abi.Errno(-rax).String()
+	}
+	return fmt.Sprintf("%#x", rax)
 }
 
 // kinds returns the events of the given kinds, in order.

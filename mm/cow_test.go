@@ -227,8 +227,11 @@ func TestCOW10KernelWritesBreakCOW(t *testing.T) {
 		t.Fatal(n, err)
 	}
 	for i, b := range []byte{50, 51, 0, 53} {
-		p.want(base+mm.VirtAddr(i)*page, b)
-		q.want(base+mm.VirtAddr(i)*page, byte(i+1))
+		va := base + mm.VirtAddr(i)*page
+		p.want(va, b)
+		if got := q.get(va); got != byte(i+1) {
+			t.Fatalf("%#x in the child holds %d, want %d; the kernel wrote %d, for the parent", va, got, i+1, b)
+		}
 	}
 	if n := m.Counters.Faults[trace.COWCopy]; n != 4 {
 		t.Errorf("%d copies, want 4", n)
@@ -491,7 +494,9 @@ func TestCOW19DiscardNeverReachesFile(t *testing.T) {
 		if err := p.Discard(base, page); err != nil {
 			t.Fatal(err)
 		}
-		p.want(base, 'f')
+		if got := p.get(base); got != 'f' {
+			t.Fatalf("the file holds %q, which was written to a private mapping of it; want 'f'", got)
+		}
 		if err := p.CopyOut(base, []byte("Y")); err != nil {
 			t.Fatal(err)
 		}

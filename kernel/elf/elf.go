@@ -38,7 +38,7 @@ const (
 	BadOffset     Reason = "segment's file range wraps"
 	BadAddress    Reason = "segment outside the user half"
 	BadCongruence Reason = "segment's address and offset differ within the page"
-	BadAlign      Reason = "alignment is no power of two"
+	BadAlign      Reason = "alignment is no power of two, or too large"
 	BadOverlap    Reason = "segments overlap"
 	BadEntry      Reason = "entry outside the user half"
 	BadInterp     Reason = "malformed PT_INTERP"
@@ -120,7 +120,8 @@ func Parse(r io.ReaderAt) (*Image, error) {
 }
 
 // parseHeader checks the file header and returns the image with what it says,
-// and the offset of the program headers.
+// and the offset of the program headers.  Whether these lie in the file Parse
+// finds out by reading them; what no file's size can be is refused here.
 //
 //lab:exec 1 check the header of an ELF file, and take from it what an image needs
 func parseHeader(h []byte) (im *Image, phoff uint64, err error) {
@@ -167,7 +168,10 @@ func decodeProg(b []byte) prog {
 }
 
 // check verifies one PT_LOAD by itself.  A file that ends before the segment
-// does is no error: a touch beyond its end is SIGBUS, as on Linux.
+// does is no error: a touch beyond its end is SIGBUS, as on Linux.  Of an ET_EXEC
+// the first page is no address; an ET_DYN's addresses are relative.  Where no bytes
+// come from the file, its offset says nothing; a segment of no bytes loads nothing,
+// and only its sizes are checked.  Alignments of 0 and 1 ask for none.
 //
 //lab:exec 1 check one segment by itself
 func (ph *prog) check(im *Image) error {

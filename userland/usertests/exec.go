@@ -76,7 +76,13 @@ func (t *T) output(path string, argv, envp []string) string {
 
 // execFailure: after a failed exec memory, descriptors, handlers and the rest of
 // the caller are what they were.
+//
+// WHY another descriptor for messages: the usual one is to be closed on exec, and an
+// exec that fails is not trusted to leave it open.
 func execFailure(t *T) {
+	log, err := sys.Dup(t.log)
+	t.noErr(err, "dup")
+	t.log = log
 	addr := t.pages(32)
 	fill(addr, 32, 5)
 	fd, err := sys.Open("/dev/null", sys.O_RDONLY|sys.O_CLOEXEC, 0)
