@@ -402,7 +402,7 @@ func TestFaultAddresses(t *testing.T) {
 			})
 			s.boot("/init")
 			if len(s.probes) != 1 {
-				t.Errorf("%s: the handler ran %d times", name, len(s.probes))
+				t.Errorf("%s: the handler ran %d times, want once", name, len(s.probes))
 			}
 		})
 	}

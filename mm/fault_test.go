@@ -418,7 +418,7 @@ func TestFaultAround(t *testing.T) {
 	p.get(base + page)
 	for i := -3; i < 12; i++ {
 		if _, ok := p.Entry(base + mm.VirtAddr(i)*page); ok != (i >= 0 && i < 8) {
-			t.Errorf("page %d is present: %t", i, ok)
+			t.Errorf("page %d is present: %t, want %t", i, ok, !ok)
 		}
 	}
 	if n := m.Counters.AroundMapped; n != 7 {
