@@ -19,6 +19,7 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 
+	"yolk/kernel/abi"
 	"yolk/qemu"
 	"yolk/qemu/stub"
 )
@@ -151,7 +152,7 @@ func (j *Judge) finish() {
 		return
 	}
 	j.status, j.ended = byte(j.rand.Uint32()), true
-	j.first.begin(call(sysExitGroup, uint64(j.status)))
+	j.first.begin(call(abi.SysExitGroup, uint64(j.status)))
 	for n := 0; n < patience && j.ok(); n++ {
 		j.step()
 	}
