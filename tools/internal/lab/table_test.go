@@ -50,7 +50,7 @@ func table(t *testing.T) []byte {
 		}
 	}
 	b.WriteString("\nEach wrong solution is the reference with one mistake in it. `yolk test -all -run '^lab/'` holds\n" +
-		"that it fails the tests that the lab's wrong.json names, and no others, in the rings on the host.\n" +
+		"that it fails the tests that the lab's wrong.json names, and no others, in the rings on the host, in the guest and from outside.\n" +
 		"Where two processes run wild on one stack, some verdicts are a matter of luck: they count as given.\n")
 	b.Write(wrong.Bytes())
 	return b.Bytes()
