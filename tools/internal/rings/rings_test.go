@@ -200,3 +200,14 @@ func TestNamesAreUnique(t *testing.T) {
 		}
 	}
 }
+
+// TestSteadyTree: the tree that is graded again and again can be made.
+func TestSteadyTree(t *testing.T) {
+	s := newSuite(filepath.Join("..", "..", ".."), Options{Out: &bytes.Buffer{}})
+	if l, err := s.wrongTree(t.TempDir(), steadyLab, steadyTree); err != nil || l.Name != steadyLab {
+		t.Errorf("%v, %v", l, err)
+	}
+	if _, err := s.wrongTree(t.TempDir(), steadyLab, "no such mistake"); err == nil {
+		t.Error("a wrong solution that is not there")
+	}
+}

@@ -16,7 +16,7 @@ import (
 const (
 	gradings   = 10
 	steadyLab  = "vfork"
-	steadyTree = "a failed exec wakes the parent" // a wrong solution of that lab
+	steadyTree = "the child gets a copy" // a wrong solution of that lab
 )
 
 // steadyChecks: one tree is graded ten times, on a machine that is busy with other
