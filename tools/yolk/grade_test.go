@@ -142,8 +142,9 @@ func TestGradeOptions(t *testing.T) {
 			return err
 		},
 		"another major version": func() error {
-			tree.Write(student, lab.HandIn, []byte(`{"lab": "cow", "version": "2.0.0", "files": ["mm/fork.go"]}`))
-			_, _, err := (&gradeFlags{dir: student}).options(reference)
+			another := t.TempDir()
+			tree.Write(another, lab.HandIn, []byte(`{"lab": "cow", "version": "2.0.0", "files": ["mm/fork.go"]}`))
+			_, _, err := (&gradeFlags{dir: another}).options(reference)
 			return err
 		},
 		"the reference without a lab": func() error { _, _, err := (&gradeFlags{}).options(reference); return err },
