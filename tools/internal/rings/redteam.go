@@ -32,6 +32,8 @@ type attempt struct {
 	Refused string `json:"refused"`
 	// Fails are the tests that fail all the same; for a starter, all of them.
 	Fails []string `json:"fails"`
+	// Seen is in the reason for which these do, where another would prove nothing.
+	Seen string `json:"seen"`
 }
 
 // redTeamChecks hold that no attempt is of use.  Those that the grader refuses when
@@ -127,6 +129,8 @@ func (a *attempt) judge(report *grade.Report) error {
 			return fmt.Errorf("%s gives %d points", name, r.Test.Points)
 		case a.Refused != "" && !strings.Contains(r.Seen, a.Refused):
 			return fmt.Errorf("%s fails for another reason than %q: %s", name, a.Refused, r.Seen)
+		case slices.Contains(a.Fails, name) && !strings.Contains(r.Seen, a.Seen):
+			return fmt.Errorf("%s fails for another reason than %q: %s", name, a.Seen, r.Seen)
 		case strings.HasPrefix(r.Seen, "does not compile"):
 			return fmt.Errorf("the attempt %s", r.Seen)
 		case !r.Passed:
