@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
+	"testing/synctest"
 
 	"yolk/kernel/trace"
 	"yolk/tools/internal/tracefile"
@@ -123,19 +123,56 @@ func TestSlowBrowser(t *testing.T) {
 	}
 }
 
-// TestReadInterrupted: a browser that goes away ends the wait for events.
-func TestReadInterrupted(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan int)
+// reading is a reader that sleeps in the ring, in a synctest bubble, and the
+// channel on which it says how many events it got.
+func reading(ctx context.Context, r *ring) <-chan int {
+	got := make(chan int, 1)
 	go func() {
-		b, _ := newRing(10).read(ctx, 0, make([]byte, 0, tracefile.RecordSize))
-		done <- len(b)
+		b, _ := r.read(ctx, 0, make([]byte, 0, tracefile.RecordSize))
+		got <- len(b) / tracefile.RecordSize
 	}()
-	time.Sleep(10 * time.Millisecond) // most likely it waits by now; if not, that is fine too
-	cancel()
-	if n := <-done; n != 0 {
-		t.Errorf("%d bytes", n)
+	synctest.Wait()
+	return got
+}
+
+// TestReaderSleeps: what ends the sleep of a reader.  In a bubble, a sleep that
+// nothing ends is a deadlock, and a failure at once.
+func TestReaderSleeps(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		wake func(r *ring, cancel func())
+		want int
+	}{
+		{"an event", func(r *ring, _ func()) { r.put(&trace.Event{Kind: trace.Fault}) }, 1},
+		{"the end", func(r *ring, _ func()) { r.end() }, 0},
+		{"a browser that goes away", func(_ *ring, cancel func()) { cancel() }, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				r := newRing(10)
+				got := reading(ctx, r)
+				if len(got) != 0 {
+					t.Fatal("it did not sleep")
+				}
+				c.wake(r, cancel)
+				if n := <-got; n != c.want {
+					t.Errorf("%d events, want %d", n, c.want)
+				}
+			})
+		})
 	}
+}
+
+// TestPutNeverSleeps: though nobody reads.
+func TestPutNeverSleeps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRing(10)
+		for n := range uint64(100_000) {
+			r.put(&trace.Event{Seq: n})
+		}
+	})
 }
 
 func TestPortInUse(t *testing.T) {
