@@ -132,6 +132,11 @@ var guests = map[string]func(*guest){
 	"boot-fails": func(g *guest) { io.WriteString(g.log, "pass -cpu max\n"); os.Exit(qemuBootFail) },
 	"reset-boot": func(g *guest) { os.Exit(qemuReset) },
 	"reset":      func(g *guest) { g.ready(); os.Exit(qemuReset) },
+	"killed-by-gdb": func(g *guest) {
+		g.ready()
+		fmt.Fprintln(os.Stderr, "qemu-system-x86_64: QEMU: Terminated via GDBstub")
+		os.Exit(0)
+	},
 	"bad-option": func(g *guest) { fmt.Fprintln(os.Stderr, "qemu: no such option"); os.Exit(1) },
 	"hung":       func(g *guest) { g.ready(); g.frame(frameBeat); g.idle() },
 	"hung-boot":  func(g *guest) { g.idle() },

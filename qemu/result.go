@@ -2,6 +2,7 @@ package qemu
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -43,6 +44,10 @@ const (
 	qemuPanic    = 0x11<<1 | 1
 	qemuBootFail = 0x12<<1 | 1
 )
+
+// killedByDebugger is what QEMU says, and nobody in the guest can, when GDB's kill
+// ends it.  Its status is then that of a reset.
+const killedByDebugger = "Terminated via GDBstub"
 
 // ExitCode is the exit status of yolk for the result: the program's own, or
 // 128 plus the number of the signal that ended it, or one of Exit….
@@ -90,6 +95,7 @@ type outcome struct {
 //	                 35                              Panicked
 //	                 37                              BootFailed
 //	                 0, replay                       Replayed
+//	                 0, debugger                     Stopped
 //	                 0               no              BootFailed
 //	                 0               yes             Panicked
 //	                 other, odd      heard           Panicked
@@ -121,6 +127,9 @@ func (o *outcome) judge() Result {
 	case qemuReset:
 		if o.replay {
 			return Result{End: Replayed}
+		}
+		if strings.Contains(o.qemuSays, killedByDebugger) {
+			return Result{End: Stopped, Why: "the debugger ended the machine"}
 		}
 		if !o.ready {
 			return Result{End: BootFailed, Why: "the machine reset itself during boot (triple fault)"}

@@ -53,6 +53,7 @@ func TestEnds(t *testing.T) {
 		{"boot-fails", BootFailed, 122, "could not boot"},
 		{"reset-boot", BootFailed, 122, "triple fault"},
 		{"reset", Panicked, 123, "triple fault"},
+		{"killed-by-gdb", Stopped, 0, "the debugger ended"},
 		{"odd-exit", Panicked, 123, "ended the machine with 0x42"},
 		{"no-guest", Failed, 125, "status 133"},
 		{"bad-option", Failed, 125, "no such option"},

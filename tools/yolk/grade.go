@@ -123,7 +123,8 @@ func (f *gradeFlags) grade(ctx context.Context, root string) (*grade.Report, err
 		text = os.Stderr
 	}
 	drawn := f.draws(opt)
-	report, err := grade.Run(ctx, *opt, func(r *grade.Result) { io.WriteString(text, r.Line(f.verbose)) })
+	verdicts := &grade.Text{W: text, Verbose: f.verbose}
+	report, err := grade.Run(ctx, *opt, verdicts.Tell)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +167,7 @@ func (f *gradeFlags) options(root string) (opt *grade.Options, done func(), err 
 	if err != nil {
 		return nil, nil, err
 	}
-	opt = &grade.Options{Root: root, Lab: l, Match: f.match, Trace: f.verbose, Notes: os.Stderr}
+	opt = &grade.Options{Root: root, Lab: l, Match: f.match, Trace: f.verbose, Notes: os.Stderr, Alive: os.Stderr}
 	if f.dir != "" {
 		done, err = f.handIn(opt, record)
 		return opt, done, err

@@ -93,6 +93,7 @@ func (g *grading) compile(ctx context.Context) (problem string, err error) {
 	if pkgs == nil {
 		return "", nil
 	}
+	defer g.life.begin("compiling")()
 	slices.Sort(pkgs)
 	cmd := system.Go(g.Root, append([]string{"build", "-trimpath"}, slices.Compact(pkgs)...)...)
 	problem, err = compileProblem(run(ctx, cmd))

@@ -74,6 +74,26 @@ func TestText(t *testing.T) {
 	}
 }
 
+// TestTextCommonReason: why tests were not run is told once, before them.
+func TestTextCommonReason(t *testing.T) {
+	var b strings.Builder
+	text := Text{W: &b}
+	result := func(name, seen string) *Result {
+		return &Result{Test: &lab.Test{Unit: "mm " + name}, Seen: seen, Common: seen != "", Passed: seen == ""}
+	}
+	for _, r := range []*Result{result("A", "no"), result("B", "no"), result("C", ""), result("D", "no"), result("E", "never")} {
+		text.Tell(r)
+	}
+	because := func(seen string) string { return "\n" + seen + "\nThat is why these tests were not run:\n" }
+	line := func(name, verdict string) string {
+		return "== Test mm/" + name + " == mm/" + name + ": " + verdict + " (0.0s)\n"
+	}
+	want := because("no") + line("A", "FAIL") + line("B", "FAIL") + line("C", "OK") + because("no") + line("D", "FAIL") + because("never") + line("E", "FAIL")
+	if got := b.String(); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}
+
 // tapDoc reads TAP 14 as its specification says: version, plan, test points, YAML
 // blocks of one level.
 func tapDoc(t *testing.T, text string) (points []string, yaml []map[string]string) {

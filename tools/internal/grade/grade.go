@@ -28,6 +28,7 @@ type Options struct {
 	Host    bool           // only tests that need no QEMU
 	Trace   bool           // have the guest's events in the details of failures
 	Notes   io.Writer      // what installers and builds say
+	Alive   io.Writer      // what is under way, when there has been no verdict for a while; nil: nowhere
 	Problem string         // what is wrong with the hand-in: every test fails for it
 
 	// Draw, if not nil, gets the first failure of a test in the guest, if there
@@ -40,6 +41,7 @@ type Result struct {
 	Test   *lab.Test
 	Passed bool
 	Seen   string // what was seen instead of what was expected: a line or a few
+	Common bool   // Seen is why the test was not run, and others neither
 	Detail string // all that the test printed, of a failure
 	Look   string // where to look: the symbol and its file and line
 	Task   int    // what the handout calls the place; the test's own unless another's panic ended it
@@ -113,6 +115,7 @@ type grading struct {
 	look  *lookup
 	each  func(*Result)
 	pace  *pace
+	life  *life
 	first *Result // of tests in the guest, the first that failed
 }
 
@@ -120,8 +123,9 @@ type grading struct {
 // tests but those on the host first.  The error is about the infrastructure.
 func Run(ctx context.Context, opt Options, each func(*Result)) (*Report, error) {
 	start := time.Now()
-	g := &grading{Options: opt, look: newLookup(opt.Root), pace: newPace()}
+	g := &grading{Options: opt, look: newLookup(opt.Root), pace: newPace(), life: newLife(opt.Alive)}
 	defer g.pace.stop()
+	defer g.life.stop()
 	report := &Report{Lab: opt.Lab}
 	g.each = func(r *Result) {
 		if !r.Passed {
@@ -131,6 +135,7 @@ func Run(ctx context.Context, opt Options, each func(*Result)) (*Report, error) 
 			}
 		}
 		report.Results = append(report.Results, r)
+		g.life.sign()
 		each(r)
 	}
 	g.choose()
@@ -167,7 +172,9 @@ func (g *grading) run(ctx context.Context) error {
 		return err
 	}
 	if problem != "" {
-		g.failAll(g.tests, problem, "")
+		for _, t := range g.tests {
+			g.each(&Result{Test: t, Seen: problem, Common: true})
+		}
 		return nil
 	}
 	var host, guest []*lab.Test
@@ -185,11 +192,4 @@ func (g *grading) run(ctx context.Context) error {
 		return nil
 	}
 	return g.guests(ctx, guest)
-}
-
-// failAll fails tests for one reason.
-func (g *grading) failAll(tests []*lab.Test, seen, detail string) {
-	for _, t := range tests {
-		g.each(&Result{Test: t, Seen: seen, Detail: detail})
-	}
 }

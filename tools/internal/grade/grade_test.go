@@ -102,6 +102,9 @@ func TestRun(t *testing.T) {
 		if emptied.MatchString(first.Seen) {
 			looks = []string{"mm.do, mm/a.go:3", "mm.do, mm/a.go:3"}
 		}
+		if common := strings.HasPrefix(first.Seen, "does not compile") || strings.HasPrefix(first.Seen, "mm/a.go"); first.Common != common {
+			t.Errorf("%s: a common reason: %t", c.name, first.Common)
+		}
 		for i, want := range looks {
 			if r := report.Results[i]; !r.Passed && r.Look != want {
 				t.Errorf("%s: look at %q, want %q", c.name, r.Look, want)

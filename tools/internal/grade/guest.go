@@ -41,7 +41,9 @@ func (g *grading) guests(ctx context.Context, tests []*lab.Test) error {
 	if err != nil {
 		return err
 	}
+	end := g.life.begin("building the system")
 	sys, err := system.Build(g.Root)
+	end()
 	if err != nil {
 		return err
 	}
@@ -65,6 +67,11 @@ func (g *grading) guests(ctx context.Context, tests []*lab.Test) error {
 // some runs one test, or several of the program usertests with the same kernel
 // parameters.
 func (m *machine) some(ctx context.Context, tests []*lab.Test) error {
+	what := tests[0].Name()
+	if len(tests) > 1 {
+		what += fmt.Sprintf(" and %d other tests in one boot", len(tests)-1)
+	}
+	defer m.life.begin(what)()
 	switch t := tests[0]; {
 	case t.Boot != "":
 		return m.bootCase(ctx, t)

@@ -75,9 +75,11 @@ func (g *grading) testBinaries(ctx context.Context, dir string, tests []*lab.Tes
 		if _, ok := binaries[pkg]; ok {
 			continue
 		}
+		end := g.life.begin("compiling the tests of " + pkg)
 		b := testBinary{path: filepath.Join(dir, strings.ReplaceAll(pkg, "/", "-")+".test.exe")} // Windows wants the ending
 		var err error
 		b.problem, err = compileProblem(run(ctx, system.Go(g.Root, "test", "-trimpath", "-vet=off", "-c", "-o", b.path, "./"+pkg)))
+		end()
 		if err != nil {
 			return nil, err
 		}
@@ -88,10 +90,11 @@ func (g *grading) testBinaries(ctx context.Context, dir string, tests []*lab.Tes
 
 // unit runs one test.
 func (g *grading) unit(ctx context.Context, t *lab.Test, b testBinary) (*Result, error) {
-	r := &Result{Test: t, Seen: b.problem}
 	if b.problem != "" {
-		return r, nil
+		return &Result{Test: t, Seen: b.problem, Common: true}, nil
 	}
+	r := &Result{Test: t}
+	defer g.life.begin(t.Name())()
 	start := time.Now()
 	pkg, name, _ := strings.Cut(t.Unit, " ")
 	ctx, cancel := context.WithCancelCause(ctx)
