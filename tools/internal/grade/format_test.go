@@ -59,7 +59,7 @@ func TestText(t *testing.T) {
 		"    expected: <b> \"q\" & 'r'\n" +
 		"    seen:     first: \"line\" # not <this>\n                second\x1b[0m \\ é\n" +
 		"    look at:  mm.G, mm/g.go:12; task 2 of the handout\n"
-	again := "    again:    yolk grade -v -run '^mm/TestB/x,_y$'\n"
+	again := "    again:    bin/yolk grade -v -run '^mm/TestB/x,_y$'\n"
 	if got := r.Results[1].Line(false); got != want+again {
 		t.Errorf("%q", got)
 	}

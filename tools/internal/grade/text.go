@@ -52,7 +52,7 @@ func (r *Result) Line(verbose bool) string {
 	field("seen", r.Seen)
 	field("look at", fmt.Sprintf("%s; task %d of the handout", r.Look, r.Task))
 	if !verbose {
-		field("again", "yolk grade -v -run '^"+regexp.QuoteMeta(r.Test.Name())+"$'")
+		field("again", "bin/yolk grade -v -run '^"+regexp.QuoteMeta(r.Test.Name())+"$'")
 	} else if r.Detail != "" {
 		b.WriteString("    | " + strings.ReplaceAll(strings.TrimSpace(r.Detail), "\n", "\n    | ") + "\n")
 	}

@@ -20,11 +20,24 @@ type Access struct {
 }
 
 // An Answer is what comes of an access in user mode: the physical address that it
-// goes to, or the error code of its page fault (SDM 3A §4.7).
+// goes to, or the error code of its page fault (SDM 3A §4.7).  What does not apply is
+// zero.
 type Answer struct {
 	Physical uint64
 	Fault    bool
 	Code     uint64
+}
+
+// String is the answer in the sheet's figures.
+func (a Answer) String() string {
+	s, other := fmt.Sprintf("the physical address %#x", a.Physical), a.Code
+	if a.Fault {
+		s, other = fmt.Sprintf("a fault with error code %#x", a.Code), a.Physical
+	}
+	if other != 0 {
+		s += " (and what does not apply is not zero)"
+	}
+	return s
 }
 
 // Flags of a page-table entry (SDM 3A §4.5).

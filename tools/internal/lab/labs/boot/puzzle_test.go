@@ -19,7 +19,7 @@ func TestWalk(t *testing.T) {
 				t.Fatal("there is no answer")
 			}
 			if got[i] != want {
-				t.Errorf("%+v is not what comes of it", got[i])
+				t.Errorf("%v is not what comes of it", got[i])
 			}
 		})
 	}
@@ -46,6 +46,19 @@ func TestPuzzle(t *testing.T) {
 	}
 	if New(" Ada  LOVELACE ").String() != New("ada lovelace").String() {
 		t.Error("blanks or capitals make another sheet")
+	}
+}
+
+func TestAnswerString(t *testing.T) {
+	for want, a := range map[string]Answer{
+		"the physical address 0x1f":                                          {Physical: 0x1f},
+		"a fault with error code 0x15":                                       {Fault: true, Code: 0x15},
+		"the physical address 0x1f (and what does not apply is not zero)":    {Physical: 0x1f, Code: 1},
+		"a fault with error code 0x15 (and what does not apply is not zero)": {Fault: true, Code: 0x15, Physical: 1},
+	} {
+		if got := a.String(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }
 
