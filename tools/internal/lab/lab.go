@@ -26,6 +26,7 @@ const (
 	DataFile    = "lab.json"                // in it: a Lab
 	WrongFile   = "wrong.json"              // in it: a list of Wrongs
 	DefectsFile = "defects.json"            // in it, perhaps: a list of Defects
+	ProofFile   = "proof.json"              // beside the labs: a Proof
 	RedTeam     = "redteam.json"            // in the grader: attempts to fool it, some of which quote solutions
 	Handout     = "LAB.md"                  // in a starter tree: the lab's README.md
 	Messages    = "MESSAGES.md"             // in a starter tree: what the message means
@@ -102,6 +103,13 @@ type Edit struct {
 	File string `json:"file"`
 	Old  string `json:"old"`
 	New  string `json:"new"`
+}
+
+// A Proof says of which commit the labs are proven as a whole: all checks of their
+// matrix were run on it, and have passed.
+type Proof struct {
+	Commit string `json:"commit"`
+	Checks int    `json:"checks"`
 }
 
 // A Record is what a starter tree knows about itself.

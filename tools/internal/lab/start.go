@@ -96,28 +96,16 @@ func (l *Lab) Write(root, dir string, files []string, commit string) error {
 		if l.left(name) {
 			continue
 		}
-		text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
-		if err != nil {
-			return err
-		}
-		if text, err = seed(defects, name, text); err != nil {
-			return err
-		}
-		if cuttable(name) {
-			if text, err = Cut(name, text, l.Name); err != nil {
-				return err
-			}
-		}
-		if err := tree.Write(dir, name, text); err != nil {
+		if err := l.writeCut(root, dir, name, defects); err != nil {
 			return err
 		}
 	}
-	for _, page := range []struct{ to, from string }{{Handout, path.Join(Dir, l.Name, "README.md")}, {Messages, students}} {
-		text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(page.from)))
-		if err == nil {
-			err = tree.Write(dir, page.to, text)
-		}
+	for to, from := range map[string]string{Handout: path.Join(Dir, l.Name, "README.md"), Messages: students} {
+		text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(from)))
 		if err != nil {
+			return err
+		}
+		if err := tree.Write(dir, to, text); err != nil {
 			return err
 		}
 	}
@@ -126,6 +114,23 @@ func (l *Lab) Write(root, dir string, files []string, commit string) error {
 		return err
 	}
 	return tree.Write(dir, HandIn, append(b, '\n'))
+}
+
+// writeCut writes a file of the reference to dir as a student gets it.
+func (l *Lab) writeCut(root, dir, name string, defects []Defect) error {
+	text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
+	if err != nil {
+		return err
+	}
+	if text, err = seed(defects, name, text); err != nil {
+		return err
+	}
+	if cuttable(name) {
+		if text, err = Cut(name, text, l.Name); err != nil {
+			return err
+		}
+	}
+	return tree.Write(dir, name, text)
 }
 
 // firstCommit makes dir a git repository with all of it committed, where there

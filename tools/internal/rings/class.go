@@ -51,17 +51,22 @@ type handedIn struct {
 	about  int // how far the score may be away from it
 }
 
-// fifty grades fifty submissions: those that a class hands in, over and over.
-func (s *suite) fifty(ctx context.Context) error {
+// classroom returns what may be handed in, and a new directory to hand it in to.
+func (s *suite) classroom() (kinds []handedIn, dir string, err error) {
 	l, err := lab.Load(s.root, classLab)
 	if err != nil {
-		return err
+		return nil, "", err
 	}
-	kinds, err := s.handIns(l)
-	if err != nil {
-		return err
+	if kinds, err = s.handIns(l); err != nil {
+		return nil, "", err
 	}
-	dir, err := os.MkdirTemp("", "class-")
+	dir, err = os.MkdirTemp("", "class-")
+	return kinds, dir, err
+}
+
+// fifty grades fifty submissions: those that a class hands in, over and over.
+func (s *suite) fifty(ctx context.Context) error {
+	kinds, dir, err := s.classroom()
 	if err != nil {
 		return err
 	}
@@ -269,21 +274,13 @@ func (s *suite) writeHidden(dir string) error {
 
 // hidden grades with tests that are not in the reference, and one less of its own.
 func (s *suite) hidden(ctx context.Context) error {
-	dir, err := os.MkdirTemp("", "hidden-")
+	kinds, dir, err := s.classroom()
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
 	tests := filepath.Join(dir, "tests")
 	if err := s.writeHidden(tests); err != nil {
-		return err
-	}
-	l, err := lab.Load(s.root, classLab)
-	if err != nil {
-		return err
-	}
-	kinds, err := s.handIns(l)
-	if err != nil {
 		return err
 	}
 	for i, want := range []int{0, 7} { // the starter, the reference
@@ -309,15 +306,7 @@ func (s *suite) hidden(ctx context.Context) error {
 // pair grades the reference and a starter at the same time, with all their tests, from
 // one reference: each gets what is its own.
 func (s *suite) pair(ctx context.Context) error {
-	l, err := lab.Load(s.root, classLab)
-	if err != nil {
-		return err
-	}
-	kinds, err := s.handIns(l)
-	if err != nil {
-		return err
-	}
-	dir, err := os.MkdirTemp("", "pair-")
+	kinds, dir, err := s.classroom()
 	if err != nil {
 		return err
 	}

@@ -117,12 +117,13 @@ type suite struct {
 	boxes  sync.Mutex                       // held while the user programs are built with their symbols
 
 	mu    sync.Mutex
-	count [3]int   // by verdict; guarded by mu
-	lines []string // of the summary; guarded by mu
+	count [3]int             // by verdict; guarded by mu
+	ended map[string]Verdict // of each check by its name; guarded by mu
+	lines []string           // of the summary; guarded by mu
 }
 
 func newSuite(root string, opt Options) *suite {
-	s := &suite{root: root, opt: opt, groups: groups(), cache: filepath.Join(root, ".cache")}
+	s := &suite{root: root, opt: opt, groups: groups(), cache: filepath.Join(root, ".cache"), ended: map[string]Verdict{}}
 	s.built = sync.OnceValues(func() (*system.System, error) { return system.Build(root) })
 	s.sys = sync.OnceValues(s.buildSystem)
 	return s
@@ -161,6 +162,9 @@ func (s *suite) run(ctx context.Context) bool {
 			continue
 		}
 		s.runAll(ctx, checks, g.parallel)
+	}
+	if err := s.showMatrix(); err != nil {
+		s.report("the matrix of the labs", failed("%v", err), 0)
 	}
 	if ctx.Err() != nil {
 		s.report("all of it", failed("interrupted"), 0)
@@ -202,6 +206,7 @@ func (s *suite) report(name string, o outcome, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.count[o.verdict]++
+	s.ended[name] = o.verdict
 	line := fmt.Sprintf("%s %7.1fs  %s", o.verdict, took.Seconds(), name)
 	if o.verdict != Pass {
 		first, _, _ := strings.Cut(o.detail, "\n")

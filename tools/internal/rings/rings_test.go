@@ -25,7 +25,7 @@ func suiteOf(opt Options, verdicts ...Verdict) (*suite, *bytes.Buffer) {
 		}
 		return checks, nil
 	}
-	return &suite{opt: opt, groups: []group{{"g", 2, list}}}, &out
+	return &suite{opt: opt, groups: []group{{"g", 2, list}}, ended: map[string]Verdict{}}, &out
 }
 
 func TestRunCounts(t *testing.T) {
