@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"strconv"
 	"strings"
 
 	"yolk/kernel/trace"
@@ -45,6 +46,8 @@ func traceCommand(_ string, args []string) int {
 	set := flag.NewFlagSet("yolk trace", flag.ContinueOnError)
 	format := set.String("format", formats[0].name, "the `form`: "+formatNames())
 	pid := set.Int("pid", 0, "only the events of this `process`")
+	var va rangeFlag
+	set.Var(&va, "va", "of what is about pages and regions, only that which is about this `address`, or ADDRESS-END")
 	events := eventsFlag(trace.ClassAll)
 	set.Var(&events, "events", "only events of these `classes`, with commas between: "+tracefile.ClassNames())
 	out := set.String("o", "", "write to `file`, not to standard output")
@@ -58,12 +61,32 @@ func traceCommand(_ string, args []string) int {
 		return complain(errors.New("yolk trace takes the name of one trace, or - for standard input"))
 	}
 	err = showTrace(set.Arg(0), *out, *format, func(all iter.Seq2[trace.Event, error]) iter.Seq2[trace.Event, error] {
-		return tracefile.Filter(all, int32(*pid), trace.Class(events))
+		return tracefile.Filter(all, tracefile.Selection{Classes: trace.Class(events), PID: int32(*pid), Start: va.start, End: va.end})
 	})
 	if err != nil {
 		return complain(err)
 	}
 	return 0
+}
+
+// rangeFlag is a range of addresses, ADDRESS or ADDRESS-END.
+type rangeFlag struct{ start, end uint64 }
+
+func (r *rangeFlag) String() string { return "" }
+
+func (r *rangeFlag) Set(s string) (err error) {
+	from, to, isRange := strings.Cut(s, "-")
+	if r.start, err = strconv.ParseUint(from, 0, 64); err != nil {
+		return errors.New("an address is a number, as 0x40006000")
+	}
+	r.end = r.start + 1
+	if isRange {
+		r.end, err = strconv.ParseUint(to, 0, 64)
+	}
+	if err != nil || r.end <= r.start {
+		return errors.New("a range is two addresses, as 0x40006000-0x40008000, the end behind the last byte")
+	}
+	return nil
 }
 
 // showTrace writes the events of a file that filter leaves in a format.

@@ -41,6 +41,7 @@ func TestTraceCommand(t *testing.T) {
 	}{
 		{nil, "exited with 0", 3}, {[]string{"-format", "json"}, `"kind":"exit"`, 3}, {[]string{"-format", "perfetto"}, `"name":"exit"`, 3}, {[]string{"-format", "html"}, "</html>", 1},
 		{[]string{"-pid", "2"}, "\n", 2}, {[]string{"-events", "fault"}, "\n", 1}, {[]string{"-events", "process,fault", "-pid", "2"}, "\n", 2},
+		{[]string{"-va", "0x1fff"}, "\n", 4}, {[]string{"-va", "0x2000"}, "\n", 3}, {[]string{"-va", "0-4097"}, "\n", 4}, {[]string{"-va", "0-4096"}, "\n", 3},
 	} {
 		code, out := shown(t, append(c.args, file)...)
 		if n := strings.Count(out, c.want); code != 0 || n != c.n {
@@ -58,7 +59,7 @@ func TestTraceCommand(t *testing.T) {
 	if code, out := shown(t, cut); code != qemu.ExitFailed || strings.Count(out, "\n") != 3 {
 		t.Errorf("a trace without its end: status %d\n%s", code, out)
 	}
-	for _, args := range [][]string{{}, {file, file}, {"-format", "html5", file}, {"-events", "x", file}, {file + "x"}, {"trace_test.go"}, {"-o", filepath.Join(file, "x"), file}} {
+	for _, args := range [][]string{{}, {file, file}, {"-format", "html5", file}, {"-events", "x", file}, {file + "x"}, {"-va", "x", file}, {"-va", "2-1", file}, {"-va", "1-", file}, {"trace_test.go"}, {"-o", filepath.Join(file, "x"), file}} {
 		if code := traceCommand("", args); code != qemu.ExitFailed {
 			t.Errorf("%q: status %d", args, code)
 		}

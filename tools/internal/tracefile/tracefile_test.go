@@ -350,13 +350,17 @@ func demo(t *testing.T) []trace.Event {
 }
 
 func filtered(list []trace.Event, pid int32, classes trace.Class) (got []trace.Event) {
+	return chosen(list, Selection{PID: pid, Classes: classes})
+}
+
+func chosen(list []trace.Event, wanted Selection) (got []trace.Event) {
 	for ev, err := range Filter(func(yield func(trace.Event, error) bool) {
 		for _, ev := range list {
 			if !yield(ev, nil) {
 				return
 			}
 		}
-	}, pid, classes) {
+	}, wanted) {
 		if err == nil {
 			got = append(got, ev)
 		}
@@ -405,13 +409,42 @@ func TestFilter(t *testing.T) {
 	}
 }
 
+// TestFilterAddresses: what is about pages and regions must be about those that were
+// asked for; what is about something else comes.
+func TestFilterAddresses(t *testing.T) {
+	for _, c := range []struct {
+		ev         trace.Event
+		start, end uint64
+		want       bool
+	}{
+		{trace.Event{Kind: trace.Fault, VA: 0x5fff}, 0x5000, 0x5001, true},
+		{trace.Event{Kind: trace.Entry, VA: 0x5000}, 0x5fff, 0x6000, true},
+		{trace.Event{Kind: trace.FlushPage, VA: 0x5000}, 0x6000, 0x7000, false},
+		{trace.Event{Kind: trace.FlushPage, VA: 0x5000}, 0x4fff, 0x5000, false},
+		{trace.Event{Kind: trace.FlushPage, VA: 0x5000}, 0, 0, true},
+		{trace.Event{Kind: trace.Map, VA: 0x4000, Aux: 0x2000}, 0x5800, 0x5801, true},
+		{trace.Event{Kind: trace.Unmap, VA: 0x4000, Aux: 0x2000}, 0x6000, 0x6001, false},
+		{trace.Event{Kind: trace.Protect, VA: 0x4000, Aux: 0x2000}, 0x3000, 0x4000, false},
+		{trace.Event{Kind: trace.TableMake, VA: 0x200000, Aux: 1}, 0x3ff000, 0x3ff001, true},
+		{trace.Event{Kind: trace.TableFree, VA: 0x200000, Aux: 1}, 0x400000, 0x400001, false},
+		{trace.Event{Kind: trace.TableFree, VA: 0, Aux: 4}, 0x7fff_ffff_f000, 0x7fff_ffff_f001, true},
+		{trace.Event{Kind: trace.Syscall, VA: 9}, 0x5000, 0x5001, true},
+		{trace.Event{Kind: trace.Lost, Aux: 9}, 0x5000, 0x5001, true},
+	} {
+		got := chosen([]trace.Event{c.ev}, Selection{Classes: trace.ClassAll, Start: c.start, End: c.end})
+		if (len(got) == 1) != c.want {
+			t.Errorf("%+v for %#x to %#x: comes %t", c.ev, c.start, c.end, !c.want)
+		}
+	}
+}
+
 // TestFilterPassesErrors: the error that ends the events, and who stops early.
 func TestFilterPassesErrors(t *testing.T) {
 	broken := errors.New("broken")
 	n := 0
 	for _, err := range Filter(func(yield func(trace.Event, error) bool) {
 		_ = yield(trace.Event{Kind: trace.Fork}, nil) && yield(trace.Event{}, broken)
-	}, 0, trace.ClassAll) {
+	}, Selection{Classes: trace.ClassAll}) {
 		if n++; (n == 2) != (err == broken) {
 			t.Errorf("event %d: %v", n, err)
 		}
@@ -420,7 +453,7 @@ func TestFilterPassesErrors(t *testing.T) {
 		if yield(trace.Event{Kind: trace.Fork}, nil) {
 			t.Error("it goes on")
 		}
-	}, 0, trace.ClassAll) {
+	}, Selection{Classes: trace.ClassAll}) {
 		break
 	}
 	if n != 2 {
