@@ -2,8 +2,8 @@ package qemu
 
 import "syscall"
 
-// childAttr keeps the terminal's signals from QEMU, which would end as if the
+// ChildAttr keeps the terminal's signals from QEMU, which would end as if the
 // guest had reset itself, and ends QEMU when its starter is killed.
-func childAttr() *syscall.SysProcAttr {
+func ChildAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

@@ -4,8 +4,8 @@ package qemu
 
 import "syscall"
 
-// childAttr keeps the terminal's signals from QEMU, which would end as if the
+// ChildAttr keeps the terminal's signals from QEMU, which would end as if the
 // guest had reset itself.
-func childAttr() *syscall.SysProcAttr {
+func ChildAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true}
 }

@@ -2,8 +2,8 @@ package qemu
 
 import "syscall"
 
-// childAttr keeps Ctrl-C from QEMU, which would end as if the guest had reset
+// ChildAttr keeps Ctrl-C from QEMU, which would end as if the guest had reset
 // itself.
-func childAttr() *syscall.SysProcAttr {
+func ChildAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}
 }

@@ -162,11 +162,11 @@ func RunForDebugger(ctx context.Context, qemu string, cfg *Config, says io.Write
 	if err != nil {
 		return err
 	}
-	runtime.LockOSThread() // QEMU dies with the thread that started it (childAttr)
+	runtime.LockOSThread() // QEMU dies with the thread that started it (ChildAttr)
 	defer runtime.UnlockOSThread()
 	last := &lastLine{w: says}
 	cmd := exec.CommandContext(ctx, qemu, args...)
-	cmd.SysProcAttr = childAttr()
+	cmd.SysProcAttr = ChildAttr()
 	cmd.Stdout, cmd.Stderr = last, last
 	err = cmd.Run()
 	var exit *exec.ExitError

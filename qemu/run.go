@@ -71,11 +71,11 @@ func run(ctx context.Context, qemu string, cfg *Config, streams *IO, make makeLi
 	if cfg.GDB != 0 {
 		s.heart.patience, s.voice.patience = 0, 0
 	}
-	runtime.LockOSThread() // QEMU dies with the thread that started it (childAttr)
+	runtime.LockOSThread() // QEMU dies with the thread that started it (ChildAttr)
 	defer runtime.UnlockOSThread()
 	cmd := exec.Command(qemu, args...)
 	cmd.ExtraFiles = links.inherited()
-	cmd.SysProcAttr = childAttr()
+	cmd.SysProcAttr = ChildAttr()
 	cmd.Stdout, cmd.Stderr = s.qemuSays, s.qemuSays
 	if err := cmd.Start(); err != nil {
 		return Result{End: Failed, Why: fmt.Sprintf("cannot start QEMU: %v", err)}

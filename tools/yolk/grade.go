@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -113,7 +115,7 @@ func sumUp(f *gradeFlags) int {
 // grade runs the tests and writes the text for people: to stdout, or to stderr
 // where stdout is for a program.
 func (f *gradeFlags) grade(ctx context.Context, root string) (*grade.Report, error) {
-	opt, done, err := f.options(root)
+	opt, done, err := f.options(ctx, root)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +144,7 @@ func (f *gradeFlags) grade(ctx context.Context, root string) (*grade.Report, err
 //	given   the reference  DIR's files in a copy of this tree
 //	given   a student's    nothing: the tests would be the student's
 //	none    any            this tree, with its own tests
-func (f *gradeFlags) options(root string) (opt *grade.Options, done func(), err error) {
+func (f *gradeFlags) options(ctx context.Context, root string) (opt *grade.Options, done func(), err error) {
 	own, err := lab.ReadRecord(root)
 	if err != nil {
 		return nil, nil, err
@@ -152,7 +154,7 @@ func (f *gradeFlags) options(root string) (opt *grade.Options, done func(), err 
 		if own != nil {
 			return nil, nil, errors.New("a hand-in is graded from the reference, and this tree is a student's")
 		}
-		if record, err = lab.ReadRecord(f.dir); err != nil && f.lab == "" {
+		if record, err = f.recordOf(f.dir); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -161,7 +163,7 @@ func (f *gradeFlags) options(root string) (opt *grade.Options, done func(), err 
 		name = record.Lab
 	}
 	if name == "" {
-		return nil, nil, fmt.Errorf("which lab? There is no %s; say yolk grade -lab NAME", lab.HandIn)
+		return nil, nil, fmt.Errorf("which lab? There is no %s in %s; say yolk grade -lab NAME", lab.HandIn, cmp.Or(f.dir, root))
 	}
 	l, err := lab.Load(root, name)
 	if err != nil {
@@ -169,7 +171,7 @@ func (f *gradeFlags) options(root string) (opt *grade.Options, done func(), err 
 	}
 	opt = &grade.Options{Root: root, Lab: l, Match: f.match, Trace: f.verbose, Notes: os.Stderr, Alive: os.Stderr}
 	if f.dir != "" {
-		done, err = f.handIn(opt, record)
+		done, err = f.handIn(ctx, opt, record)
 		return opt, done, err
 	}
 	noteStrays(root, own)
@@ -177,9 +179,28 @@ func (f *gradeFlags) options(root string) (opt *grade.Options, done func(), err 
 	return opt, func() {}, err
 }
 
+// recordOf reads what a hand-in says of itself, unless that was said already.
+func (f *gradeFlags) recordOf(dir string) (*lab.Record, error) {
+	info, err := os.Stat(dir)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.IsDir():
+		return nil, fmt.Errorf("%s is a file: unpack it, and name the directory", dir)
+	}
+	record, err := lab.ReadRecord(dir)
+	if err != nil && f.lab != "" {
+		return nil, nil
+	}
+	if err == nil && record != nil && f.lab == "" {
+		fmt.Fprintf(os.Stderr, "note: %s says that it is lab %s\n", filepath.Join(dir, lab.HandIn), record.Lab)
+	}
+	return record, err
+}
+
 // handIn has opt grade what was handed in, and with tests of its own if there are
 // any.  record is what the hand-in says of itself, or nil.
-func (f *gradeFlags) handIn(opt *grade.Options, record *lab.Record) (done func(), err error) {
+func (f *gradeFlags) handIn(ctx context.Context, opt *grade.Options, record *lab.Record) (done func(), err error) {
 	if record != nil && record.Lab == opt.Lab.Name && !opt.Lab.Takes(record.Version) {
 		return nil, fmt.Errorf("%s is of lab %s %s, and this is the reference for %s: grade it with the one that it was cut from",
 			f.dir, record.Lab, record.Version, opt.Lab.Version)
@@ -190,12 +211,7 @@ func (f *gradeFlags) handIn(opt *grade.Options, record *lab.Record) (done func()
 			return nil, err
 		}
 	}
-	h, err := grade.NewHandIn(reference, f.dir, opt.Lab)
-	if err == nil && f.tests != "" {
-		if err = h.Lay(f.tests); err != nil {
-			h.Remove()
-		}
-	}
+	h, err := grade.NewHandIn(ctx, reference, f.dir, f.tests, opt.Lab)
 	if err != nil {
 		return nil, err
 	}

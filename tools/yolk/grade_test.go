@@ -99,7 +99,7 @@ func TestGradeOptions(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	opt, done, err := (&gradeFlags{dir: student}).options(reference)
+	opt, done, err := (&gradeFlags{dir: student}).options(t.Context(), reference)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,13 +111,13 @@ func TestGradeOptions(t *testing.T) {
 	}
 	extra := t.TempDir()
 	for name, text := range map[string]string{
-		"mm/hidden_test.go": "package mm\n", lab.DataFile: `{"tests": [{"unit": "mm TestHidden", "task": 1, "points": 7, "want": "w", "look": "mm.New"}]}`,
+		"mm/hidden_test.go": "package mm\n\nimport \"testing\"\n\nfunc TestHidden(t *testing.T) {}\n", lab.DataFile: `{"tests": [{"unit": "mm TestHidden", "task": 1, "points": 7, "want": "w", "look": "mm.AddressSpace.Fork"}]}`,
 	} {
 		if err := tree.Write(extra, name, []byte(text)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	more, doneMore, err := (&gradeFlags{dir: student, tests: extra}).options(reference)
+	more, doneMore, err := (&gradeFlags{dir: student, tests: extra}).options(t.Context(), reference)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func TestGradeOptions(t *testing.T) {
 	if last := more.Lab.Tests[len(more.Lab.Tests)-1]; laid != nil || last.Points != 7 || len(more.Lab.Tests) != len(opt.Lab.Tests)+1 {
 		t.Errorf("with more tests: %v, %+v", laid, last)
 	}
-	opt, done, err = (&gradeFlags{}).options(student)
+	opt, done, err = (&gradeFlags{}).options(t.Context(), student)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,19 +135,19 @@ func TestGradeOptions(t *testing.T) {
 		t.Errorf("in a student's tree: %+v", opt)
 	}
 	for what, refused := range map[string]func() error{
-		"a hand-in from a student's tree": func() error { _, _, err := (&gradeFlags{dir: reference}).options(student); return err },
+		"a hand-in from a student's tree": func() error { _, _, err := (&gradeFlags{dir: reference}).options(t.Context(), student); return err },
 		"tests over the student's own files": func() error {
 			tree.Write(extra, "mm/fork.go", nil)
-			_, _, err := (&gradeFlags{dir: student, tests: extra}).options(reference)
+			_, _, err := (&gradeFlags{dir: student, tests: extra}).options(t.Context(), reference)
 			return err
 		},
 		"another major version": func() error {
 			another := t.TempDir()
 			tree.Write(another, lab.HandIn, []byte(`{"lab": "cow", "version": "2.0.0", "files": ["mm/fork.go"]}`))
-			_, _, err := (&gradeFlags{dir: another}).options(reference)
+			_, _, err := (&gradeFlags{dir: another}).options(t.Context(), reference)
 			return err
 		},
-		"the reference without a lab": func() error { _, _, err := (&gradeFlags{}).options(reference); return err },
+		"the reference without a lab": func() error { _, _, err := (&gradeFlags{}).options(t.Context(), reference); return err },
 	} {
 		if refused() == nil {
 			t.Errorf("%s is graded", what)

@@ -1,12 +1,15 @@
 package grade
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/build/constraint"
 	"go/parser"
 	"go/token"
+	"go/types"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path"
@@ -29,26 +32,92 @@ var harmless = []string{
 }
 
 // inspect looks at the student's files before anything of them is run, and says
-// what is wrong with them.
-func (g *grading) inspect() (problem string) {
+// what is wrong with them.  An error is not the student's.
+func (g *grading) inspect() (problem string, err error) {
 	for _, name := range g.Files {
-		set := token.NewFileSet()
-		f, err := parser.ParseFile(set, filepath.Join(g.Root, filepath.FromSlash(name)), nil, parser.ParseComments)
-		if err != nil {
-			return "does not compile: " + strings.ReplaceAll(err.Error(), g.Root+string(filepath.Separator), "")
+		text, err := os.ReadFile(filepath.Join(g.Root, filepath.FromSlash(name)))
+		if errors.Is(err, fs.ErrNotExist) {
+			return notHandedIn(name, errNotThere), nil
 		}
-		for _, spec := range f.Imports {
-			if imp, err := strconv.Unquote(spec.Path.Value); err != nil || !g.mayImport(path.Dir(name), imp) {
-				return fmt.Sprintf("%s imports %s, which is no part of the kernel, or which no part of it may", name, spec.Path.Value)
+		if err != nil {
+			return "", err
+		}
+		if problem := g.inspectFile(name, text); problem != "" {
+			return problem, nil
+		}
+	}
+	return "", nil
+}
+
+// inspectFile says what is wrong with a student's file.
+func (g *grading) inspectFile(name string, text []byte) (problem string) {
+	set := token.NewFileSet()
+	f, err := parser.ParseFile(set, name, text, parser.ParseComments|parser.SkipObjectResolution)
+	if err != nil {
+		return "does not compile: " + err.Error()
+	}
+	if pkg := path.Base(path.Dir(name)); f.Name.Name != pkg {
+		return fmt.Sprintf("does not compile: %s is of package %s, and not of %s", name, f.Name.Name, pkg)
+	}
+	for _, spec := range f.Imports {
+		if imp, err := strconv.Unquote(spec.Path.Value); err != nil || !g.mayImport(path.Dir(name), imp) {
+			return fmt.Sprintf("%s imports %s, which is no part of the kernel, or which no part of it may", name, spec.Path.Value)
+		}
+	}
+	for _, c := range f.Comments {
+		for _, line := range c.List {
+			if d := directive(line.Text); d != "" {
+				return fmt.Sprintf("%s:%d: no file of a lab has a line %s", name, set.PositionFor(line.Pos(), false).Line, d)
 			}
 		}
-		for _, c := range f.Comments {
-			for _, line := range c.List {
-				if strings.HasPrefix(line.Text, "//go:linkname ") || strings.HasPrefix(line.Text, "//go:build ") {
-					directive, _, _ := strings.Cut(line.Text, " ")
-					return fmt.Sprintf("%s:%d: no file of a lab has a line %s", name, set.Position(line.Pos()).Line, directive)
+	}
+	if shadow := predeclared(f); shadow != "" {
+		return fmt.Sprintf("%s: a package that declares %s of its own changes what its tests mean", name, shadow)
+	}
+	return ""
+}
+
+// directive is a comment's directive if it is one that would have the compiler see
+// another file than the reader: what is linked to what, for whom the file is, or where
+// a line comes from.
+func directive(comment string) string {
+	for _, d := range []string{"//go:linkname", "//line ", "/*line "} {
+		if strings.HasPrefix(comment, d) {
+			return strings.TrimSpace(d)
+		}
+	}
+	if constraint.IsGoBuild(comment) || constraint.IsPlusBuild(comment) {
+		return "//go:build"
+	}
+	return ""
+}
+
+// predeclared is the first name of Go's own that a file declares for its whole package.
+//
+// WHY it matters: the tests on the host are in the package, too, and their len and true
+// would be the student's.
+func predeclared(f *ast.File) string {
+	var names []*ast.Ident
+	for _, d := range f.Decls {
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			if d.Recv == nil {
+				names = append(names, d.Name)
+			}
+		case *ast.GenDecl:
+			for _, spec := range d.Specs {
+				switch spec := spec.(type) {
+				case *ast.ValueSpec:
+					names = append(names, spec.Names...)
+				case *ast.TypeSpec:
+					names = append(names, spec.Name)
 				}
 			}
+		}
+	}
+	for _, n := range names {
+		if types.Universe.Lookup(n.Name) != nil {
+			return n.Name
 		}
 	}
 	return ""
@@ -72,7 +141,7 @@ func (g *grading) mayImport(dir, imp string) bool {
 	}
 	part, _, _ := strings.Cut(dir, "/")
 	info, err := os.Stat(filepath.Join(g.Root, filepath.FromSlash(target)))
-	if err != nil || !info.IsDir() || slices.Contains(props, target) {
+	if err != nil || !info.IsDir() || target == dir || slices.Contains(props, target) {
 		return false
 	}
 	for _, o := range ours {
@@ -110,28 +179,13 @@ func (g *grading) compile(ctx context.Context) (problem string, err error) {
 // onlyHost reports whether no test that was chosen needs the machine.
 func (g *grading) onlyHost() bool { return len(g.tests) == 0 || g.tests[len(g.tests)-1].Host() }
 
-// run runs a command until ctx is done and returns all that it printed.
-func run(ctx context.Context, cmd *exec.Cmd) ([]byte, error) {
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	stop := context.AfterFunc(ctx, func() { cmd.Process.Kill() })
-	defer stop()
-	err := cmd.Wait()
-	if ctx.Err() != nil {
-		err = ctx.Err()
-	}
-	return out.Bytes(), err
-}
-
 // diagnostic is a line in which the compiler names a place.  The go command names
 // the package before it; what it says of places by itself is about packages that
 // it cannot find.
 var (
 	diagnostic = regexp.MustCompile(`(?m)^\S+\.go:\d+(?::\d+)?: .*$`)
 	header     = regexp.MustCompile(`(?m)^# yolk/`)
+	cycle      = regexp.MustCompile(`(?m)^.*import cycle not allowed.*$`)
 )
 
 // compileProblem tells what the compiler found wrong from a go command that
@@ -140,6 +194,9 @@ func compileProblem(out []byte, err error) (problem string, _ error) {
 	var exit *exec.ExitError
 	if err == nil {
 		return "", nil
+	}
+	if at := cycle.Find(out); at != nil && errors.As(err, &exit) {
+		return "does not compile: " + strings.TrimSpace(string(at)), nil
 	}
 	lines := diagnostic.FindAllString(string(out), 4)
 	if lines == nil || !header.Match(out) || !errors.As(err, &exit) {

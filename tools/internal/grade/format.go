@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +26,9 @@ func Write(w io.Writer, format string, r *Report) error { return formats[format]
 
 // message is a failure in words.
 func (r *Result) message() string {
+	if r.Common {
+		return r.Seen
+	}
 	return fmt.Sprintf("expected: %s\nseen: %s\nlook at: %s\ntask %d of the lab", r.Test.Want, r.Seen, r.Look, r.Task)
 }
 
@@ -133,7 +137,11 @@ type (
 		TestNameFormat   string           `json:"test_name_format"`
 		Visibility       string           `json:"visibility"`
 		StdoutVisibility string           `json:"stdout_visibility"`
+		ExtraData        gradescopeExtra  `json:"extra_data"`
 		Tests            []gradescopeTest `json:"tests"`
+	}
+	gradescopeExtra struct {
+		Lab string `json:"lab"`
 	}
 	gradescopeTest struct {
 		Score    int      `json:"score"`
@@ -151,14 +159,18 @@ type (
 func writeGradescope(w io.Writer, r *Report) error {
 	out := gradescopeResults{
 		ExecutionTime: seconds(r.Took), Output: r.Summary(), OutputFormat: "text", TestOutputFormat: "text",
-		TestNameFormat: "text", Visibility: "visible", StdoutVisibility: "hidden", Tests: []gradescopeTest{},
+		TestNameFormat: "text", Visibility: "visible", StdoutVisibility: "hidden",
+		ExtraData: gradescopeExtra{r.Lab.Name}, Tests: []gradescopeTest{},
+	}
+	if len(r.Results) > 0 && r.Results[0].Common {
+		out.Output = r.Results[0].Seen + "\n" + out.Output
 	}
 	for i, t := range r.Results {
 		g := gradescopeTest{
 			Score: t.Score(), MaxScore: t.Test.Points, Status: "passed", Name: t.Test.Name(), Number: strconv.Itoa(i + 1),
 			Tags: []string{kind(t), fmt.Sprintf("task %d", t.Test.Task)}, Visibility: t.Test.Visibility,
 		}
-		if t.Test.Visibility != "" {
+		if t.Test.Visibility != "" && t.Test.Visibility != "visible" {
 			out.Output = "Some verdicts are shown later, or to nobody.\n" // the sum would tell them
 		}
 		if !t.Passed {
@@ -197,7 +209,7 @@ func writeClassroom(w io.Writer, r *Report) error {
 	for _, t := range r.Results {
 		c := classroomTest{
 			Name: t.Test.Name(), Status: "pass", Score: t.Score(), Duration: seconds(t.Took),
-			TestCode: "yolk grade -run '^" + t.Test.Name() + "$'",
+			TestCode: "bin/yolk grade -run '^" + regexp.QuoteMeta(t.Test.Name()) + "$'",
 		}
 		if !t.Passed {
 			out.Status, c.Status, c.Message = "fail", "fail", t.message()

@@ -272,7 +272,7 @@ var (
 // gradescope is the documented form of results.json.
 var gradescope = schema{
 	"score": number, "execution_time": number, "output": text, "output_format": textFormat, "test_output_format": textFormat,
-	"test_name_format": textFormat, "visibility": visibility, "stdout_visibility": visibility, "extra_data": schema{},
+	"test_name_format": textFormat, "visibility": visibility, "stdout_visibility": visibility, "extra_data": schema{"lab!": text},
 	"tests!": []any{schema{
 		"score!": number, "max_score!": number, "status": regexp.MustCompile(`^(passed|failed)$`), "name!": text, "name_format": textFormat,
 		"number": text, "output": text, "output_format": textFormat, "tags": []any{text}, "visibility": visibility, "extra_data": schema{},

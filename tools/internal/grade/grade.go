@@ -43,7 +43,7 @@ type Result struct {
 	Seen   string // what was seen instead of what was expected: a line or a few
 	Common bool   // Seen is why the test was not run, and others neither
 	Detail string // all that the test printed, of a failure
-	Look   string // where to look: the symbol and its file and line
+	Look   string // where to look: the symbol and its file and line; "" if Common says it
 	Task   int    // what the handout calls the place; the test's own unless another's panic ended it
 	Took   time.Duration
 }
@@ -129,7 +129,9 @@ func Run(ctx context.Context, opt Options, each func(*Result)) (*Report, error) 
 	report := &Report{Lab: opt.Lab}
 	g.each = func(r *Result) {
 		if !r.Passed {
-			g.direct(r)
+			if r.Task = r.Test.Task; !r.Common {
+				g.direct(r)
+			}
 			if g.first == nil && r.Test.Guest+r.Test.Outside != "" {
 				g.first = r
 			}
@@ -160,12 +162,11 @@ func (g *grading) choose() {
 }
 
 func (g *grading) run(ctx context.Context) error {
-	problem := g.Problem
+	problem, err := g.Problem, error(nil)
 	if problem == "" {
-		problem = g.inspect()
+		problem, err = g.inspect()
 	}
-	var err error
-	if problem == "" {
+	if problem == "" && err == nil {
 		problem, err = g.compile(ctx)
 	}
 	if err != nil {

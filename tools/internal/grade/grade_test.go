@@ -85,6 +85,15 @@ func TestRun(t *testing.T) {
 		{"what is not there", "package mm\n\nimport _ \"yolk/mm/none\"\n\nfunc do() int { return 5 }\n", 0, `mm/a.go imports "yolk/mm/none", which`},
 		{"reaches into the runtime", "package mm\n\nimport _ \"time\"\n\n//go:linkname exit runtime.exit\nfunc exit(int)\n\nfunc do() int { return 5 }\n", 0, "mm/a.go:5: no file of a lab has a line //go:linknam"},
 		{"hides from a build", "//go:build never\n\npackage mm\n\nfunc do() int { return 5 }\n", 0, "mm/a.go:1: no file of a lab has a line //go:build"},
+		{"hides from a build behind a tab", "//go:build\tnever\n\npackage mm\n\nfunc do() int { return 5 }\n", 0, "mm/a.go:1: no file of a lab has a line //go:build"},
+		{"hides as of old", "// +build never\n\npackage mm\n\nfunc do() int { return 5 }\n", 0, "mm/a.go:1: no file of a lab has a line //go:build"},
+		{"lies about its lines", "package mm\n\n//line x:1\nfunc do() int { return five }\n", 0, "mm/a.go:3: no file of a lab has a line //line"},
+		{"another package", "package other\n\nfunc do() int { return 5 }\n", 0, "does not compile: mm/a.go is of package other, and not of mm"},
+		{"imports itself", "package mm\n\nimport _ \"yolk/mm\"\n\nfunc do() int { return 5 }\n", 0, `mm/a.go imports "yolk/mm", which`},
+		{"another truth", "package mm\n\nconst true = 1 > 2\n\nfunc do() int { return 5 }\n", 0, "mm/a.go: a package that declares true of its own"},
+		{"another length", "package mm\n\nfunc len(any) int { return 0 }\n\nfunc do() int { return 5 }\n", 0, "mm/a.go: a package that declares len of its own"},
+		{"a method may be called so", "package mm\n\nfunc (t *T) len() int { return 5 }\n\nfunc do() int { return new(T).len() }\n", 6, ""},
+		{"prints without end", "package mm\n\nfunc do() int {\n\tfor {\n\t\tprintln(\"here, and again, and then again, and ever so often\")\n\t}\n}\n", 1, "prints without end"},
 		{"breaks its own tests", "package mm\n\nfunc do() int { return 5 }\n\nfunc TestDo() {}\n", 0, "does not compile: mm/a_test.go:8:6: "},
 	} {
 		root := module(t, c.a)
@@ -104,6 +113,12 @@ func TestRun(t *testing.T) {
 		}
 		if common := strings.HasPrefix(first.Seen, "does not compile") || strings.HasPrefix(first.Seen, "mm/a.go"); first.Common != common {
 			t.Errorf("%s: a common reason: %t", c.name, first.Common)
+		}
+		if first.Common {
+			if first.Look != "" || first.message() != first.Seen {
+				t.Errorf("%s: look at %q", c.name, first.Look)
+			}
+			continue
 		}
 		for i, want := range looks {
 			if r := report.Results[i]; !r.Passed && r.Look != want {
@@ -175,7 +190,7 @@ func TestHandIn(t *testing.T) {
 	ok(t, tree.Write(dir, "mm/b.go", []byte("student's b")))
 	ok(t, tree.Write(dir, "mm/a_test.go", []byte("student's test")))
 	ok(t, tree.Write(dir, "mm/extra.go", []byte("student's extra")))
-	h, err := NewHandIn(reference, dir, doLab)
+	h, err := NewHandIn(t.Context(), reference, dir, "", doLab)
 	ok(t, err)
 	a, _ := os.ReadFile(filepath.Join(h.Root, "mm", "a.go"))
 	b, _ := os.ReadFile(filepath.Join(h.Root, "mm", "b.go"))
@@ -189,25 +204,113 @@ func TestHandIn(t *testing.T) {
 		t.Errorf("the copy is still there: %v", err)
 	}
 	for what, spoil := range map[string]func(name string) error{
-		"nothing":     func(string) error { return nil },
+		"nothing": func(string) error { return nil },
+		"a link above": func(name string) error {
+			ok(t, os.RemoveAll(filepath.Dir(name)))
+			return os.Symlink(filepath.Join(reference, "mm"), filepath.Dir(name))
+		},
 		"a directory": func(name string) error { return os.Mkdir(name, 0o777) },
 		"a link":      func(name string) error { return os.Symlink(filepath.Join(reference, "mm", "a.go"), name) },
 		"too much":    func(name string) error { return os.WriteFile(name, make([]byte, maxFile+1), 0o666) },
 	} {
 		name := filepath.Join(dir, "mm", "a.go")
-		ok(t, os.RemoveAll(name))
+		ok(t, os.RemoveAll(filepath.Dir(name)))
+		ok(t, os.Mkdir(filepath.Dir(name), 0o777))
 		if err := spoil(name); err != nil {
 			continue // a host without links
 		}
-		h, err := NewHandIn(reference, dir, doLab)
+		h, err := NewHandIn(t.Context(), reference, dir, "", doLab)
 		ok(t, err)
 		if !strings.HasPrefix(h.Problem, "mm/a.go was not handed in: ") {
 			t.Errorf("%s in place of a file: %q", what, h.Problem)
 		}
 		h.Remove()
 	}
-	if _, err := NewHandIn(reference, filepath.Join(dir, "none"), doLab); err == nil {
+	ok(t, os.RemoveAll(filepath.Join(dir, "mm")))
+	ok(t, tree.Write(dir, "a.go", []byte("student's a")))
+	flat, err := NewHandIn(t.Context(), reference, dir, "", doLab)
+	ok(t, err)
+	defer flat.Remove()
+	if want := "mm/a.go was not handed in: it is not there: a.go lies at the top, and belongs into mm"; flat.Problem != want {
+		t.Errorf("%q, want %q", flat.Problem, want)
+	}
+	if _, err := NewHandIn(t.Context(), reference, filepath.Join(dir, "none"), "", doLab); err == nil {
 		t.Error("a directory that is not there is no error")
+	}
+}
+
+// TestAddedTests: tests that somebody has added count only if the reference has them.
+func TestAddedTests(t *testing.T) {
+	reference := module(t, "package mm\n\n//lab:x 1 do it\nfunc do() int { return 5 }\n")
+	ok(t, tree.Write(reference, lab.Dir+"/x/"+lab.DataFile, []byte(`{"title": "x", "version": "1.0.0", "boot": ["x"], "tests": []}`)))
+	dir := t.TempDir()
+	ok(t, tree.Write(dir, "mm/a.go", []byte("package mm\n\nfunc do() int { return 4 }\n")))
+	const hidden = "package mm\n\nimport \"testing\"\n\nfunc TestHidden(t *testing.T) { t.Log(do()) }\n"
+	unit := lab.Test{Unit: "mm TestHidden", Points: 1, Want: "w", Look: "mm.T.Do"}
+	other := func(change func(*lab.Test)) lab.Test { c := unit; change(&c); return c }
+	for _, c := range []struct {
+		name, file, text string
+		test             lab.Test
+		err              string
+	}{
+		{"right", "mm/hidden_test.go", hidden, unit, ""},
+		{"a row of it", "mm/hidden_test.go", hidden, other(func(t *lab.Test) { t.Unit += "/row" }), ""},
+		{"in the guest", "userland/usertests/hidden.go", "package usertests\n\nvar _ = \"hidden\"\n", other(func(t *lab.Test) { t.Unit, t.Guest = "", "hidden" }), ""},
+		{"from outside", "mm/hidden_test.go", hidden, other(func(t *lab.Test) { t.Unit, t.Outside = "", "cow-splits" }), ""},
+		{"does not compile", "mm/hidden_test.go", "package mm\n\nfunc {", unit, "none of the reference"},
+		{"another name", "mm/hidden_test.go", hidden, other(func(t *lab.Test) { t.Unit = "mm TestHiddn" }), "no test mm/TestHiddn"},
+		{"another package", "mm/hidden_test.go", hidden, other(func(t *lab.Test) { t.Unit = "kernel TestHidden" }), "no test kernel/TestHidden"},
+		{"not in the guest", "mm/hidden_test.go", hidden, other(func(t *lab.Test) { t.Unit, t.Guest = "", "hidden" }), "no test guest/hidden"},
+		{"not from outside", "mm/hidden_test.go", hidden, other(func(t *lab.Test) { t.Unit, t.Outside = "", "hidden" }), "no test outside/hidden"},
+		{"no such symbol", "mm/hidden_test.go", hidden, other(func(t *lab.Test) { t.Look = "mm.T.Dont" }), "mm.T.Dont, which is not there"},
+		{"the student's file", "mm/a.go", hidden, unit, "students hand in"},
+	} {
+		tests := t.TempDir()
+		ok(t, tree.Write(tests, c.file, []byte(c.text)))
+		h, err := NewHandIn(t.Context(), reference, dir, tests, &lab.Lab{Name: "x", Tests: []lab.Test{c.test}})
+		if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.err)
+		}
+		if h != nil {
+			h.Remove()
+		}
+	}
+}
+
+// TestVerdictsTouch: a verdict is progress, whatever else is printed is not, nor are
+// verdicts without end.
+func TestVerdictsTouch(t *testing.T) {
+	touched := 0
+	var out bytes.Buffer
+	w := &touching{w: &out, touch: func() { touched++ }}
+	for _, c := range []struct {
+		text string
+		want int
+	}{
+		{"TAP version 14\n1..2\nok", 0}, {" 1 - A\nno", 1}, {"t ok 2 - B\n# why\n", 1}, {strings.Repeat("dots and no end ", 99), 0}, {"ok 3\n", 0},
+		{"ok 4 - C\nok 5 - D\n", 2}, {strings.Repeat("ok 6 - E\n", 2000), mostVerdicts - 4},
+	} {
+		touched = 0
+		if n, err := w.Write([]byte(c.text)); n != len(c.text) || err != nil || touched != c.want {
+			t.Errorf("%.20q: touched %d times, want %d; %d, %v", c.text, touched, c.want, n, err)
+		}
+	}
+	if !strings.HasSuffix(out.String(), "ok 6 - E\n") {
+		t.Errorf("%d bytes", out.Len())
+	}
+}
+
+// TestBounded: what is too much is not kept, and ends whoever writes it.
+func TestBounded(t *testing.T) {
+	over := 0
+	w := &bounded{over: func() { over++ }}
+	for range 20 {
+		if n, err := w.Write(make([]byte, 1<<20)); n != 1<<20 || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	if w.buf.Len() != mostOutput || over != 4 {
+		t.Errorf("%d bytes, over %d times", w.buf.Len(), over)
 	}
 }
 
@@ -279,8 +382,8 @@ func TestVerdicts(t *testing.T) {
 	tests := []*lab.Test{{Guest: "A-1"}, {Guest: "A-2"}, {Guest: "A-3"}, {Guest: "A-4"}}
 	b := &booted{took: 4 * time.Second}
 	b.key = "secret"
-	b.stdout.WriteString("TAP version 14\n1..4\nok 1 - A-1\n" + signed("secret", "A-1") + "not ok 2 - A-2\n# first\n# second\nok 3 - A-3 # SKIP not here\nnot ok 4 - A-")
-	b.log.WriteString("boot\npanic: lab x, task 2: do it\n\ngoroutine 1\n")
+	b.stdout.buf.WriteString("TAP version 14\n1..4\nok 1 - A-1\n" + signed("secret", "A-1") + "not ok 2 - A-2\n# first\n# second\nok 3 - A-3 # SKIP not here\nnot ok 4 - A-")
+	b.log.buf.WriteString("boot\npanic: lab x, task 2: do it\n\ngoroutine 1\n")
 	results := map[*lab.Test]*Result{}
 	b.verdicts(tests, results)
 	if len(results) != 3 || !results[tests[0]].Passed || results[tests[1]].Seen != "first\nsecond" || results[tests[2]].Passed || results[tests[2]].Seen != "was not run: not here" {
@@ -296,11 +399,11 @@ func TestVerdicts(t *testing.T) {
 	if got := b.why("x"); got != "panic: lab x, task 2: do it" {
 		t.Errorf("%q", got)
 	}
-	b.log.Reset()
+	b.log.buf.Reset()
 	if got := b.why("the runner's words"); got != "the runner's words" {
 		t.Errorf("%q", got)
 	}
-	b.log.WriteString("kernel fault: page fault at 0x0\npanic: kernel fault\n")
+	b.log.buf.WriteString("kernel fault: page fault at 0x0\npanic: kernel fault\n")
 	if got := b.why("x"); got != "the kernel died: kernel fault: page fault at 0x0" {
 		t.Errorf("%q", got)
 	}
@@ -315,30 +418,30 @@ func guestOf(fates map[string]string, order ...string) (m *machine, boots *int) 
 		*boots++
 		b := &booted{}
 		if len(program) == 2 && program[1] == "-l" {
-			b.stdout.WriteString(strings.Join(order, "\n"))
+			b.stdout.buf.WriteString(strings.Join(order, "\n"))
 			return b
 		}
 		for _, name := range order {
 			if !slices.Contains(program[1:], name) {
 				continue
 			}
-			switch said := b.stdout.Len(); fates[name] {
+			switch said := b.stdout.buf.Len(); fates[name] {
 			case "fail":
-				b.stdout.WriteString("not ok 1 - " + name + "\n# no\n")
+				b.stdout.buf.WriteString("not ok 1 - " + name + "\n# no\n")
 			case "die":
 				b.end = errors.New("panic")
 				return b
 			case "lose":
-				b.stdout.Truncate(strings.LastIndex(b.stdout.String()[:max(said-1, 0)], "\n") + 1)
+				b.stdout.buf.Truncate(strings.LastIndex(b.stdout.String()[:max(said-1, 0)], "\n") + 1)
 				b.end = errors.New("panic")
 				return b
 			case "hang":
 				b.end, b.hung = errNoEnd, true
 				return b
 			case "lie": // of another name, and with another key
-				b.stdout.WriteString("ok 1 - " + name + "\nok 1 - " + name + "\n" + signed("guessed", name) + "ok 1 - " + name + "\n" + signed(program[2], "x"))
+				b.stdout.buf.WriteString("ok 1 - " + name + "\nok 1 - " + name + "\n" + signed("guessed", name) + "ok 1 - " + name + "\n" + signed(program[2], "x"))
 			default:
-				b.stdout.WriteString("ok 1 - " + name + "\n" + signed(program[2], name))
+				b.stdout.buf.WriteString("ok 1 - " + name + "\n" + signed(program[2], name))
 			}
 		}
 		return b

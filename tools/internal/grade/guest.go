@@ -8,15 +8,16 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"yolk/kernel/trace"
 	"yolk/qemu"
-	"yolk/qemu/boottest"
 	"yolk/tools/internal/hosttools"
 	"yolk/tools/internal/lab"
 	"yolk/tools/internal/system"
@@ -32,6 +33,7 @@ type machine struct {
 	lifeless *booted                            // of a kernel that runs no program at all, how it ended; else nil
 	judged   func(t *lab.Test) (*Result, error) // runs a test that is judged from outside
 	listed   func() []string                    // the guest's tests in their order; nil if the kernel runs no program at all
+	infra    error                              // why listed knows nothing
 	drawn    func(*trace.Event)                 // if not nil: gets the events of all boots, of all classes
 }
 
@@ -72,17 +74,17 @@ func (m *machine) some(ctx context.Context, tests []*lab.Test) error {
 		what += fmt.Sprintf(" and %d other tests in one boot", len(tests)-1)
 	}
 	defer m.life.begin(what)()
-	switch t := tests[0]; {
-	case t.Boot != "":
-		return m.bootCase(ctx, t)
-	case t.Outside != "":
-		r, err := m.judged(t)
-		if err == nil {
-			m.each(r)
-		}
-		return err
+	if tests[0].Outside == "" {
+		return m.usertests(tests)
 	}
-	return m.usertests(tests)
+	r, err := m.judged(tests[0])
+	if err == nil {
+		err = m.infra
+	}
+	if err == nil {
+		m.each(r)
+	}
+	return err
 }
 
 // usertests runs tests of the program usertests, all with the same kernel
@@ -110,6 +112,9 @@ func (m *machine) usertests(tests []*lab.Test) error {
 		}
 		b.verdicts(batch, results)
 		size = 1
+		if b.end != nil && m.listed() == nil && m.infra != nil {
+			return m.infra
+		}
 		switch {
 		case b.end == nil:
 			b.fail(batch, results, "the test gave no verdict")
@@ -143,10 +148,10 @@ func programOf(tests []*lab.Test, key string) []string {
 // list asks the guest for its tests.
 func (m *machine) list() []string {
 	b := m.run("", []string{"usertests", "-l"})
-	if b.end != nil {
+	if m.infra = b.infra; b.end != nil || b.infra != nil {
 		return nil
 	}
-	return strings.Fields(b.stdout.String())
+	return append([]string{}, strings.Fields(b.stdout.String())...)
 }
 
 // sort sorts tests as the guest runs them.
@@ -163,7 +168,7 @@ func unjudged(tests []*lab.Test, results map[*lab.Test]*Result) []*lab.Test {
 
 // booted is what came of a boot.
 type booted struct {
-	stdout, stderr, log bytes.Buffer
+	stdout, stderr, log bounded
 	key                 string          // that the program's verdicts are signed by
 	result              qemu.Result     // how it ended
 	events              *tracetext.Tail // nil: not traced
@@ -178,7 +183,7 @@ type booted struct {
 func (m *machine) boot(ctx context.Context, append string, program []string) *booted {
 	return m.start(ctx, func(b *booted, cfg *qemu.Config, streams *qemu.IO, touch, _ func()) {
 		cfg.Params.Append, cfg.Params.Program = append, program
-		streams.Stdout = &touching{&b.stdout, touch}
+		streams.Stdout = &touching{w: &b.stdout, touch: touch}
 	})
 }
 
@@ -189,12 +194,16 @@ func (m *machine) boot(ctx context.Context, append string, program []string) *bo
 // busy the host is.  A kernel that is right by luck, or wrong, is so each time.
 func (m *machine) start(ctx context.Context, prepare func(b *booted, cfg *qemu.Config, streams *qemu.IO, touch, cancel func())) *booted {
 	b := &booted{}
+	var babbles atomic.Bool
 	cfg := &qemu.Config{Kernel: m.sys.Kernel, Initrd: m.sys.Base, ICount: true}
 	streams := &qemu.IO{Stderr: &b.stderr, Log: &b.log}
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
 	touch, end := m.pace.watch(guestPatience, cancel)
 	defer end()
+	for _, stream := range []*bounded{&b.stdout, &b.stderr, &b.log} {
+		stream.over = func() { babbles.Store(true); cancel() }
+	}
 	prepare(b, cfg, streams, touch, cancel)
 	m.trace(cfg, streams, b)
 	start := time.Now()
@@ -205,6 +214,8 @@ func (m *machine) start(ctx context.Context, prepare func(b *booted, cfg *qemu.C
 		b.infra = ctx.Err()
 	case r.End == qemu.Failed:
 		b.infra = errors.New(r.Why)
+	case babbles.Load():
+		b.end, b.hung = errBabble, true
 	case r.End == qemu.Stopped:
 		b.end, b.hung = errNoEnd, true
 	case r.End != qemu.Finished:
@@ -213,15 +224,33 @@ func (m *machine) start(ctx context.Context, prepare func(b *booted, cfg *qemu.C
 	return b
 }
 
-// touching notes each write.
+// touching notes each verdict, and no other line.
 type touching struct {
-	*bytes.Buffer
+	w     io.Writer
 	touch func()
+	line  []byte // the one that has begun, as far as it matters
+	told  int    // how many verdicts were noted
 }
 
+// mostVerdicts is how many lines count as verdicts: a program that prints them for ever
+// makes no progress.
+const mostVerdicts = 1000
+
 func (w *touching) Write(p []byte) (int, error) {
-	w.touch()
-	return w.Buffer.Write(p)
+	for line := range bytes.Lines(p) {
+		if len(w.line) < len("not ok ") {
+			w.line = append(w.line, line...)
+		}
+		if !bytes.HasSuffix(line, []byte("\n")) {
+			break
+		}
+		if isVerdict := bytes.HasPrefix(w.line, []byte("ok ")) || bytes.HasPrefix(w.line, []byte("not ok ")); isVerdict && w.told < mostVerdicts {
+			w.told++
+			w.touch()
+		}
+		w.line = w.line[:0]
+	}
+	return w.w.Write(p)
 }
 
 // why is what the kernel itself says of its end, else what the runner says.
@@ -288,29 +317,4 @@ func (b *booted) detail() string {
 		}
 	}
 	return s.String()
-}
-
-// bootCase runs a boot that judges itself.
-func (m *machine) bootCase(ctx context.Context, t *lab.Test) error {
-	i := slices.IndexFunc(boottest.Cases, func(c boottest.Case) bool { return c.Name == t.Boot })
-	if i < 0 {
-		return fmt.Errorf("there is no boot %q", t.Boot)
-	}
-	start := time.Now()
-	sys := &boottest.System{QEMU: m.qemu, Kernel: m.sys.Kernel, Initrd: func(initrds, adds []string) (string, func(), error) {
-		return m.sys.Initrd(system.Extra{Initrds: initrds, Adds: adds})
-	}}
-	err := boottest.Cases[i].Run(ctx, m.Root, sys, qemu.DefaultMachine)
-	r := &Result{Test: t, Passed: err == nil, Took: time.Since(start)}
-	if err != nil {
-		if ctx.Err() != nil || strings.HasPrefix(err.Error(), fmt.Sprintf("exit status %d ", qemu.ExitFailed)) {
-			return err
-		}
-		r.Detail = err.Error()
-		if r.Seen = panicLine.FindString(r.Detail); r.Seen == "" {
-			r.Seen, _, _ = strings.Cut(r.Detail, "\n")
-		}
-	}
-	m.each(r)
-	return nil
 }

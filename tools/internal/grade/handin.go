@@ -1,12 +1,13 @@
 package grade
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
-	"slices"
 
 	"yolk/tools/internal/lab"
 	"yolk/tools/internal/tree"
@@ -48,10 +49,10 @@ func Top(dir string) string {
 	return inside
 }
 
-// NewHandIn copies the reference tree and lays over it what the student of a lab
-// may change, from the directory dir: everything else, the tests, the programs
-// and the grader's own tools, is the reference's.
-func NewHandIn(reference, dir string, l *lab.Lab) (*HandIn, error) {
+// NewHandIn copies the reference tree and lays over it the files of the directory tests,
+// if it is not "", and then what the student of a lab may change, from the directory dir:
+// everything else, the tests, the programs and the grader's own tools, is the reference's.
+func NewHandIn(ctx context.Context, reference, dir, tests string, l *lab.Lab) (*HandIn, error) {
 	marks, err := lab.Marks(reference)
 	if err != nil {
 		return nil, err
@@ -65,51 +66,33 @@ func NewHandIn(reference, dir string, l *lab.Lab) (*HandIn, error) {
 	if h.Root, err = os.MkdirTemp("", "hand-in-"); err != nil {
 		return nil, err
 	}
-	if err := h.fill(reference, from); err != nil {
+	err = tree.Copy(h.Root, reference)
+	if err == nil && tests != "" {
+		err = h.lay(ctx, tests, l)
+	}
+	if err == nil {
+		err = h.fill(from)
+	}
+	if err != nil {
 		h.Remove()
 		return nil, err
 	}
 	return h, nil
 }
 
-// Lay lays the files of the directory dir, but for its lab.json, over the copy:
-// tests that students have not seen.  It is an error if one of them is the
-// student's to write.
-func (h *HandIn) Lay(dir string) error {
-	files, err := tree.Files(dir)
-	if err != nil {
-		return err
-	}
-	for _, name := range files {
-		if name == lab.DataFile {
-			continue
-		}
-		if slices.Contains(h.Files, name) {
-			return fmt.Errorf("%s: %s is a file that students hand in", dir, name)
-		}
-		text, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
-		if err != nil {
-			return err
-		}
-		if err := tree.Write(h.Root, name, text); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Remove removes the copy.
 func (h *HandIn) Remove() { os.RemoveAll(h.Root) }
 
-func (h *HandIn) fill(reference string, from *os.Root) error {
-	if err := tree.Copy(h.Root, reference); err != nil {
-		return err
-	}
+// fill lays the student's files over the copy.
+func (h *HandIn) fill(from *os.Root) error {
 	for _, name := range h.Files {
 		text, err := handedIn(from, name)
-		if err != nil {
-			h.Problem = fmt.Sprintf("%s was not handed in: %v", name, err)
+		if errors.Is(err, errNotThere) || errors.Is(err, errNoFile) {
+			h.Problem = notHandedIn(name, err)
 			return nil
+		}
+		if err != nil {
+			return err
 		}
 		if err := tree.Write(h.Root, name, text); err != nil {
 			return err
@@ -118,17 +101,36 @@ func (h *HandIn) fill(reference string, from *os.Root) error {
 	return nil
 }
 
+// Why a file was not handed in.
+var (
+	errNotThere = errors.New("it is not there")
+	errNoFile   = errors.New("it is no regular file, or too large")
+)
+
+func notHandedIn(name string, why error) string {
+	return fmt.Sprintf("%s was not handed in: %v", name, why)
+}
+
 // handedIn reads a file of a hand-in.  A link is no file, so that nothing outside
-// of the hand-in can be named.
+// of the hand-in can be named.  What the host cannot read is an error, and no file
+// that is not there.
 func handedIn(from *os.Root, name string) ([]byte, error) {
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		if info, err := from.Lstat(filepath.FromSlash(dir)); err == nil && !info.IsDir() {
+			return nil, errNoFile
+		}
+	}
 	info, err := from.Lstat(filepath.FromSlash(name))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, errors.New("it is not there")
+		if _, err := from.Lstat(path.Base(name)); err == nil {
+			return nil, fmt.Errorf("%w: %s lies at the top, and belongs into %s", errNotThere, path.Base(name), path.Dir(name))
+		}
+		return nil, errNotThere
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular() || info.Size() > maxFile:
-		return nil, errors.New("it is no regular file, or too large")
+		return nil, errNoFile
 	}
 	return from.ReadFile(filepath.FromSlash(name))
 }

@@ -10,7 +10,7 @@ import (
 // busy with other things, the piece takes longer and the clock goes slower.
 //
 // WHY: whoever gives a test so many seconds grades the machine.  A test that has
-// had twenty times of this clock what the slowest one takes has had its chance on
+// had many times of this clock what the slowest one takes has had its chance on
 // any machine.
 type pace struct {
 	now  atomic.Int64 // in nanoseconds of an ordinary machine that does nothing else
@@ -19,7 +19,7 @@ type pace struct {
 
 const (
 	// How long a test may take, of a pace's time: on the host, where the longest
-	// takes 3 s, and in the guest without a verdict, where it takes 2 s.
+	// takes 3 s, and in the guest from one verdict to the next, which takes 2 s.
 	hostPatience  = 60 * time.Second
 	guestPatience = 20 * time.Second
 

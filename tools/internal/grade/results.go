@@ -13,6 +13,7 @@ import (
 // Results are what Gradescope's results.json says of a submission, as far as
 // graders of labs write it.
 type Results struct {
+	Lab   string // "" if they do not say
 	Tests []ResultsTest
 }
 
@@ -35,7 +36,7 @@ func ReadResults(b []byte) (*Results, error) {
 	if in.Tests == nil || !slices.Contains(lab.Visibilities, in.Visibility) {
 		return nil, errors.New("there are no tests, or their visibility is none that Gradescope knows")
 	}
-	r := &Results{}
+	r := &Results{Lab: in.ExtraData.Lab}
 	for i, t := range in.Tests {
 		switch {
 		case t.Name == "" || t.Status != "passed" && t.Status != "failed" || !slices.Contains(lab.Visibilities, t.Visibility):

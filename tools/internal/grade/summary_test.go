@@ -31,6 +31,31 @@ func TestReadResults(t *testing.T) {
 	}
 }
 
+// TestClassOfOneLab: a submission that was graded as another lab has no verdict.
+func TestClassOfOneLab(t *testing.T) {
+	dir := t.TempDir()
+	other := reported()
+	other.Lab.Name = "gate"
+	for name, r := range map[string]*Report{"ada": reported(), "bob": reported(), "eve": other} {
+		ok(t, os.WriteFile(filepath.Join(dir, name+".json"), []byte(written(t, "gradescope", r)), 0o666))
+	}
+	class, err := ReadClass([]string{dir})
+	ok(t, err)
+	for _, s := range class {
+		if isEve := s.Name == "eve"; (s.Results == nil) != isEve || strings.HasSuffix(s.Why, "grade it with -lab cow") != isEve {
+			t.Errorf("%+v", s)
+		}
+	}
+}
+
+func TestMedian(t *testing.T) {
+	for want, scores := range map[float64][]int{5: {5}, 50: {100, 0}, 7: {9, 7, 1}, 2.5: {4, 1, 3, 2}} {
+		if got := median(scores); got != want {
+			t.Errorf("%v: %g, want %g", scores, got, want)
+		}
+	}
+}
+
 // TestClass: the two tables of a class, with a submission that has no verdict.
 func TestClass(t *testing.T) {
 	dir := t.TempDir()
@@ -55,9 +80,9 @@ func TestClass(t *testing.T) {
 	want := `submission  score  functionality  robustness
 ada         15/15  12/12          3/3
 bob         8/15   5/12           3/3
-eve         no verdict: the file is empty
+eve         -      -              -  no verdict: the file is empty
 
-2 submissions, median score 15
+submissions: 3, with a verdict: 2, median score: 11.5
 
 failed by  test
         1  mm/TestB/x,_y

@@ -108,11 +108,13 @@ func (g *grading) unit(ctx context.Context, t *lab.Test, b testBinary) (*Result,
 	r.Took = time.Since(start)
 	var exit *exec.ExitError
 	switch {
-	case errors.Is(context.Cause(ctx), errNoEnd):
-		r.Seen, r.Detail = errNoEnd.Error(), string(out)
+	case errors.Is(err, errNoEnd) || errors.Is(err, errBabble):
+		r.Seen, r.Detail = err.Error(), tail(string(out), 8000)
 		return r, nil
 	case err != nil && !errors.As(err, &exit):
 		return nil, fmt.Errorf("%s: %w", t.Name(), err)
+	case err == nil && !bytes.Contains(out, []byte(": "+name+" (")):
+		return nil, fmt.Errorf("%s: there is no such test", t.Name())
 	}
 	r.Passed = err == nil && bytes.Contains(out, []byte("--- PASS: "+name+" ("))
 	if !r.Passed {

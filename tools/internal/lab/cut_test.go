@@ -1,8 +1,11 @@
 package lab
 
 import (
+	"slices"
 	"strings"
 	"testing"
+
+	"yolk/tools/internal/tree"
 )
 
 const reference1 = `package p
@@ -101,6 +104,28 @@ func TestCutLastImport(t *testing.T) {
 		if want := "package p\n\n//lab:a 1 x\nfunc f() {\n\tpanic(\"lab a, task 1: x\")\n}\n"; err != nil || string(got) != want {
 			t.Errorf("%v\n%s", err, got)
 		}
+	}
+}
+
+// TestMarksOfTheTree: those of the kernel and of a lab's files, whatever else lies there.
+func TestMarksOfTheTree(t *testing.T) {
+	root := t.TempDir()
+	const text = "package p\n\n//lab:mine 1 do it\nfunc f() {}\n"
+	for name, text := range map[string]string{
+		"mm/a.go": text, "mm/a_test.go": text, "kernel/sub/b.go": text, Dir + "/mine/c.go": text, "tools/d.go": text,
+		"submissions/ada/kernel/e.go": "package p\n\nfunc {", "submissions/bob/kernel/e.go": text,
+		"mm/eve/handin.json": "{}", "mm/eve/mm/f.go": text,
+	} {
+		ok(t, tree.Write(root, name, []byte(text)))
+	}
+	marks, err := Marks(root)
+	ok(t, err)
+	var files []string
+	for _, m := range marks {
+		files = append(files, m.File)
+	}
+	if want := []string{"kernel/sub/b.go", "mm/a.go", Dir + "/mine/c.go"}; !slices.Equal(files, want) {
+		t.Errorf("%q, want %q", files, want)
 	}
 }
 

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -14,37 +15,55 @@ import (
 var Visibilities = []string{"", "visible", "after_due_date", "after_published", "hidden"}
 
 // WithTests returns the lab with the tests that the file lab.json in the directory
-// dir names, a list of Tests in the field "tests": one of the name of a test that
-// is there takes its place, one without points takes it out, all others come last.
+// dir names, a list of Tests in the field "tests": of a test that is there, the fields
+// that are given take the place of its own, and no points take it out; all others come
+// last.
 func (l *Lab) WithTests(dir string) (*Lab, error) {
 	file := filepath.Join(dir, DataFile)
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
-	var more struct{ Tests []Test }
+	var more struct{ Tests []json.RawMessage }
 	if err := decode(b, &more); err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	all := *l
 	all.Tests = slices.Clone(l.Tests)
-	for _, t := range more.Tests {
-		if err := t.check(); err != nil {
+	for _, text := range more.Tests {
+		if err := all.with(text); err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		i := slices.IndexFunc(all.Tests, func(old Test) bool { return old.Name() == t.Name() })
-		switch {
-		case i < 0 && t.Points > 0:
-			all.Tests = append(all.Tests, t)
-		case i < 0:
-			return nil, fmt.Errorf("%s: there is no test %s to take out", file, t.Name())
-		case t.Points == 0:
-			all.Tests = slices.Delete(all.Tests, i, i+1)
-		default:
-			all.Tests[i] = t
 		}
 	}
 	return &all, nil
+}
+
+// with adds a test, or changes the one of its name.
+func (l *Lab) with(text json.RawMessage) error {
+	var t Test
+	if err := decode(text, &t); err != nil {
+		return err
+	}
+	i := slices.IndexFunc(l.Tests, func(old Test) bool { return old.Name() == t.Name() })
+	if i >= 0 {
+		t = l.Tests[i]
+		if err := decode(text, &t); err != nil {
+			return err
+		}
+	}
+	switch err := t.check(); {
+	case err != nil:
+		return err
+	case i < 0 && t.Points == 0:
+		return fmt.Errorf("there is no test %s to take out", t.Name())
+	case i < 0:
+		l.Tests = append(l.Tests, t)
+	case t.Points == 0:
+		l.Tests = slices.Delete(l.Tests, i, i+1)
+	default:
+		l.Tests[i] = t
+	}
+	return nil
 }
 
 // Takes reports whether what was handed in for a version of the lab can be graded
@@ -58,14 +77,14 @@ func (l *Lab) Takes(version string) bool {
 // check says what is wrong with a test that somebody has added.
 func (t *Test) check() error {
 	named := 0
-	for _, name := range []string{t.Unit, t.Guest, t.Boot, t.Outside} {
+	for _, name := range []string{t.Unit, t.Guest, t.Outside} {
 		if name != "" {
 			named++
 		}
 	}
 	switch {
 	case named != 1:
-		return errors.New("a test is one of unit, guest, boot and outside")
+		return errors.New("a test is one of unit, guest and outside")
 	case t.Points < 0 || t.Points > 0 && (t.Want == "" || t.Look == ""):
 		return fmt.Errorf("test %s has less than no points, or does not say what is expected and where to look", t.Name())
 	case !slices.Contains(Visibilities, t.Visibility):

@@ -18,6 +18,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"yolk/tools/internal/tree"
 )
 
 // Where things lie, relative to a tree's root.
@@ -30,7 +32,7 @@ const (
 	RedTeam     = "redteam.json"            // in the grader: attempts to fool it, some of which quote solutions
 	Handout     = "LAB.md"                  // in a starter tree: the lab's README.md
 	Messages    = "MESSAGES.md"             // in a starter tree: what the message means
-	HandIn      = "handin.json"             // in a starter tree: a Record
+	HandIn      = tree.HandIn               // in a starter tree: a Record
 
 	students = "tools/internal/lab/STUDENTS.md"
 )
@@ -50,13 +52,11 @@ type Lab struct {
 	Tests []Test   `json:"tests"`
 }
 
-// A Test is what points are given for.  One of Unit, Guest, Boot and Outside names
-// it.
+// A Test is what points are given for.  One of Unit, Guest and Outside names it.
 type Test struct {
 	Unit    string `json:"unit,omitempty"`    // a Go test: package directory, blank, name, perhaps with a subtest's
 	Guest   string `json:"guest,omitempty"`   // a test of userland/usertests
 	Append  string `json:"append,omitempty"`  // with Guest: kernel parameters
-	Boot    string `json:"boot,omitempty"`    // a case of qemu/boottest
 	Outside string `json:"outside,omitempty"` // a case of tools/internal/judge
 
 	Task   int    `json:"task"` // that it belongs to
@@ -78,10 +78,8 @@ func (t *Test) Name() string {
 		return "guest(" + t.Append + ")/" + t.Guest
 	case t.Guest != "":
 		return "guest/" + t.Guest
-	case t.Outside != "":
-		return "outside/" + t.Outside
 	}
-	return "boot/" + t.Boot
+	return "outside/" + t.Outside
 }
 
 // Host reports whether the test runs on the host, without QEMU.
@@ -231,10 +229,17 @@ func (l *Lab) Files(marks []Mark) []string {
 	return slices.Compact(files)
 }
 
+// maxRecord bounds a Record, which may be anything that a student has handed in.
+const maxRecord = 1 << 20
+
 // ReadRecord returns what the tree at root says of itself; nil and no error for
 // one that is no student's.
 func ReadRecord(root string) (*Record, error) {
-	b, err := os.ReadFile(filepath.Join(root, HandIn))
+	file := filepath.Join(root, HandIn)
+	if info, err := os.Lstat(file); err == nil && (!info.Mode().IsRegular() || info.Size() > maxRecord) {
+		return nil, fmt.Errorf("%s: it is no regular file, or too large", file)
+	}
+	b, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"testing"
 
-	"yolk/qemu/boottest"
 	"yolk/tools/internal/judge"
 	"yolk/tools/internal/tree"
 )
@@ -79,8 +78,7 @@ func TestLabs(t *testing.T) {
 				t.Errorf("%s: %s belongs to task %d, which no function is marked with", l.Name, c.Name(), c.Task)
 			}
 			tasks[c.Task] = true
-			isBoot := slices.ContainsFunc(boottest.Cases, func(b boottest.Case) bool { return b.Name == c.Boot })
-			if !goTests[withoutSubtest.FindString(c.Unit)] && !guest[c.Guest] && !isBoot && judge.Lookup(c.Outside) == nil || !symbols[c.Look] {
+			if !goTests[withoutSubtest.FindString(c.Unit)] && !guest[c.Guest] && judge.Lookup(c.Outside) == nil || !symbols[c.Look] {
 				t.Errorf("%s: %s does not exist, or %s", l.Name, c.Name(), c.Look)
 			}
 		}

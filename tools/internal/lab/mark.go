@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -176,8 +177,13 @@ func Marks(root string) ([]Mark, error) {
 	return all, nil
 }
 
-// cuttable reports whether marks mean something in the file: not in the tools,
-// which write about them, but for the Go files of a lab of its own, and not in tests.
+// parts are the directories of what runs in the machine.
+var parts = []string{"arch", "boot", "kernel", "mm", "userland"}
+
+// cuttable reports whether marks mean something in the file: in what runs in the
+// machine and in the Go files of a lab of its own, and not in tests.  Whatever else
+// somebody keeps in the tree, a class's submissions for instance, means nothing.
 func cuttable(name string) bool {
-	return path.Ext(name) == ".go" && (!strings.HasPrefix(name, "tools/") || strings.HasPrefix(name, Dir+"/")) && !strings.HasSuffix(name, "_test.go")
+	part, _, _ := strings.Cut(name, "/")
+	return path.Ext(name) == ".go" && !strings.HasSuffix(name, "_test.go") && (slices.Contains(parts, part) || strings.HasPrefix(name, Dir+"/"))
 }

@@ -73,7 +73,7 @@ func (s *suite) tryToFool(ctx context.Context, a *attempt) error {
 	if err := a.make(s.root, dir, l); err != nil {
 		return err
 	}
-	h, err := grade.NewHandIn(s.root, dir, l)
+	h, err := grade.NewHandIn(ctx, s.root, dir, "", l)
 	if err != nil {
 		return err
 	}

@@ -18,13 +18,16 @@ import (
 // repositories.
 var ErrNoGit = errors.New("no git repository, or no git")
 
+// HandIn is the file by which a student's tree says what it is.
+const HandIn = "handin.json"
+
 // dotted are the directories of the source whose names begin with a dot.
 var dotted = []string{".ci", ".devcontainer", ".vscode"}
 
 // Files returns the regular files of the source tree at root, relative to it,
 // with slashes, sorted: not what git, the build and editors keep to themselves
 // in bin/, node_modules and directories whose names begin with a dot, apart from
-// .ci and the settings of editors.
+// .ci and the settings of editors; and not what lies in a tree of its own.
 func Files(root string) ([]string, error) {
 	var files []string
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -35,7 +38,7 @@ func Files(root string) ([]string, error) {
 		switch {
 		case err != nil || rel == ".":
 			return err
-		case d.IsDir() && (rel == "bin" || d.Name() == "node_modules" || strings.HasPrefix(d.Name(), ".") && !slices.Contains(dotted, rel)):
+		case d.IsDir() && (rel == "bin" || d.Name() == "node_modules" || strings.HasPrefix(d.Name(), ".") && !slices.Contains(dotted, rel) || begins(path)):
 			return filepath.SkipDir
 		case d.Type().IsRegular() && rel != ".git": // which is a file in a second worktree
 			files = append(files, filepath.ToSlash(rel))
@@ -44,6 +47,15 @@ func Files(root string) ([]string, error) {
 	})
 	slices.Sort(files)
 	return files, err
+}
+
+// begins reports whether another tree begins in a directory: a repository, a module, or
+// what a student has handed in.
+func begins(dir string) bool {
+	return slices.ContainsFunc([]string{".git", "go.mod", HandIn}, func(name string) bool {
+		_, err := os.Lstat(filepath.Join(dir, name))
+		return err == nil
+	})
 }
 
 // Copy copies the source tree at from to the directory to.

@@ -30,6 +30,19 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+// TestTreesInside: what lies in a tree of its own is none of this one's files.
+func TestTreesInside(t *testing.T) {
+	root := planted(t)
+	for _, name := range []string{"a/module/go.mod", "a/module/x.go", "repository/.git/HEAD", "repository/x.go", "worktree/.git", "worktree/x.go", "class/ada/handin.json", "class/ada/mm/x.go"} {
+		if err := Write(root, name, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if files, err := Files(root); err != nil || !slices.Equal(files, sources) {
+		t.Errorf("%q, %v", files, err)
+	}
+}
+
 func TestCopy(t *testing.T) {
 	to := t.TempDir()
 	if err := Copy(to, planted(t)); err != nil {
