@@ -30,7 +30,11 @@ var dotted = []string{".ci", ".devcontainer", ".vscode"}
 // .ci and the settings of editors; and not what lies in a tree of its own.
 func Files(root string) ([]string, error) {
 	var files []string
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	root, err := filepath.EvalSymlinks(root) // WalkDir does not follow a link, not even the first
+	if err != nil {
+		return nil, err
+	}
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}

@@ -43,6 +43,17 @@ func TestTreesInside(t *testing.T) {
 	}
 }
 
+// TestLinkToTheTree: a tree is the same by another name.
+func TestLinkToTheTree(t *testing.T) {
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(planted(t), link); err != nil {
+		t.Skip("this host makes no links")
+	}
+	if files, err := Files(link); err != nil || !slices.Equal(files, sources) {
+		t.Errorf("%q, %v", files, err)
+	}
+}
+
 func TestCopy(t *testing.T) {
 	to := t.TempDir()
 	if err := Copy(to, planted(t)); err != nil {
