@@ -106,7 +106,7 @@ func (s *suite) queue(ctx context.Context, dir string, class map[string]handedIn
 				if ctx.Err() != nil {
 					return
 				}
-				out, status, err := s.status(ctx, "grade", "-run", hostTests, "-format", "gradescope", filepath.Join(dir, "submissions", name))
+				out, status, err := s.status(ctx, "grade", "-lab", classLab, "-run", hostTests, "-format", "gradescope", filepath.Join(dir, "submissions", name))
 				if err == nil && status != class[name].status {
 					err = fmt.Errorf("%s: exit status %d, want %d", name, status, class[name].status)
 				}
