@@ -94,7 +94,10 @@ func (s *system) populate(root vfs.Dir) error {
 			n, err = root.Create(nil, name, abi.S_IFDIR|0o755, 0)
 		}
 		d, ok := n.(vfs.Dir)
-		if err != nil || !ok {
+		if err == nil && !ok {
+			err = vfs.ErrNotDir
+		}
+		if err != nil {
 			return fmt.Errorf("/%s: %w", name, err)
 		}
 		dirs[i] = d

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,10 +11,15 @@ import (
 	"yolk/tools/internal/lab"
 )
 
+// labUsage is how yolk lab is called.
+const labUsage = "usage: yolk lab [list | start NAME DIR | export -gradescope [-tests DIR] NAME FILE.zip | export -github OWNER/REFERENCE NAME DIR]"
+
 // labCommand lists the labs, starts one, or makes a grader of one for others.
 func labCommand(root string, args []string) int {
 	var err error
 	switch {
+	case wantsHelp(args):
+		fmt.Println(labUsage)
 	case len(args) == 0 || len(args) == 1 && args[0] == "list":
 		err = listLabs(root)
 	case len(args) == 3 && args[0] == "start":
@@ -21,9 +27,9 @@ func labCommand(root string, args []string) int {
 	case len(args) > 0 && args[0] == "export":
 		err = exportLab(root, args[1:])
 	default:
-		err = errors.New("usage: yolk lab [list | start NAME DIR | export -gradescope NAME FILE.zip | export -github OWNER/REFERENCE NAME DIR]")
+		err = errors.New(labUsage)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		return complain(err)
 	}
 	return 0

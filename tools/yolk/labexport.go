@@ -18,7 +18,7 @@ func exportLab(root string, args []string) error {
 	gradescope := set.Bool("gradescope", false, "write the autograder's zip file for Gradescope to FILE.zip")
 	github := set.String("github", "", "write a workflow for GitHub into the repository at DIR, that fetches the reference from the repository `OWNER/NAME`")
 	tests := set.String("tests", "", "for Gradescope: add the tests of this `directory`, which students have not seen")
-	if err := set.Parse(args); err != nil {
+	if err := parseFlags(set, args); err != nil {
 		return err
 	}
 	if set.NArg() != 2 || *gradescope == (*github != "") || *tests != "" && !*gradescope {

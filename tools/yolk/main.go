@@ -6,8 +6,12 @@
 package main
 
 import (
+	"errors"
+	"flag"
 	"fmt"
+	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"yolk/qemu"
@@ -54,6 +58,9 @@ func dispatch(args []string) int {
 		if c.name != name || c.run == nil {
 			continue
 		}
+		if c.args == "" && len(args) > 0 {
+			return c.alone(args)
+		}
 		root, err := system.FindSource()
 		if err != nil {
 			return complain(err)
@@ -61,18 +68,48 @@ func dispatch(args []string) int {
 		return c.run(root, args)
 	}
 	if name == "help" || name == "h" {
-		usage()
+		usage(os.Stdout)
 		return 0
 	}
-	usage()
+	usage(os.Stderr)
 	return complain(fmt.Errorf("there is no command %q", name))
 }
 
-func usage() {
-	fmt.Fprintln(os.Stderr, "usage: yolk COMMAND")
-	for _, c := range commands() {
-		fmt.Fprintf(os.Stderr, "  %-36s %s\n", strings.TrimSpace(c.name+" "+c.args), c.help)
+// alone answers to arguments of a command that takes none: one may ask for help.
+func (c *command) alone(args []string) int {
+	if wantsHelp(args) {
+		fmt.Printf("usage: yolk %s    (%s)\n", c.name, c.help)
+		return 0
 	}
+	return complain(fmt.Errorf("usage: yolk %s (it takes no arguments)", c.name))
+}
+
+// wantsHelp reports whether the arguments of a command ask how it is used.
+func wantsHelp(args []string) bool {
+	return len(args) == 1 && slices.Contains([]string{"-h", "-help", "--help", "help"}, args[0])
+}
+
+func usage(w io.Writer) {
+	fmt.Fprintln(w, "usage: yolk COMMAND")
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %-36s %s\n", strings.TrimSpace(c.name+" "+c.args), c.help)
+	}
+}
+
+// parseFlags is set.Parse, but for help that was asked for: that is no error, and
+// goes to standard output.
+func parseFlags(set *flag.FlagSet, args []string) error {
+	set.Usage = func() {}
+	err := set.Parse(args)
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, flag.ErrHelp) {
+		set.SetOutput(os.Stdout)
+	}
+	fmt.Fprintf(set.Output(), "usage of %s:\n", set.Name())
+	set.PrintDefaults()
+	return err
 }
 
 // complain prints an error; the value is yolk's exit status for what is not the

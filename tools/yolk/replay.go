@@ -31,7 +31,7 @@ func parseReplay(args []string) (*replayFlags, error) {
 	set.StringVar(&f.trace, "trace", "", "write the kernel's events to `file`")
 	set.Var(&f.gdb, "gdb", "wait for GDB on this `port` (a free one if none is given)")
 	for {
-		if err := set.Parse(joinGDB(set, args)); err != nil {
+		if err := parseFlags(set, joinGDB(set, args)); err != nil {
 			return nil, err
 		}
 		if args = set.Args(); len(args) == 0 {

@@ -52,7 +52,7 @@ func parseRun(name string, args []string) (*runFlags, error) {
 	if name == "strace" {
 		f.strace = newStraceFlags(set)
 	}
-	if err := set.Parse(joinGDB(set, args)); err != nil {
+	if err := parseFlags(set, joinGDB(set, args)); err != nil {
 		return nil, err
 	}
 	f.program = set.Args()
@@ -140,7 +140,7 @@ func boot(name, root string, args []string, debug bool) int {
 		return complain(fmt.Errorf("there is no machine %q", f.machine))
 	}
 	f.gdb.on, f.gdb.attach = f.gdb.on || debug, debug
-	if err := f.checkRecord(); err != nil {
+	if err := errors.Join(f.checkProgram(), f.checkRecord()); err != nil {
 		return complain(err)
 	}
 	qemuPath, s, err := prepare(root)

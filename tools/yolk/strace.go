@@ -27,6 +27,14 @@ type straceFlags struct {
 	joiner *tracefile.Joiner
 }
 
+// checkProgram refuses to trace no program: a shell's calls are not what was asked for.
+func (f *runFlags) checkProgram() error {
+	if f.strace != nil && len(f.program) == 0 {
+		return errors.New("usage: yolk strace [-f] [-o FILE] [FLAGS] -- PROGRAM ARGS… (strace -h lists the flags)")
+	}
+	return nil
+}
+
 func newStraceFlags(set *flag.FlagSet) *straceFlags {
 	s := &straceFlags{}
 	set.BoolVar(&s.follow, "f", false, "also the calls of the processes that the program makes")

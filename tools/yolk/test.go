@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"os"
 	"regexp"
@@ -15,7 +16,9 @@ func testCommand(root string, args []string) int {
 	all := set.Bool("all", false, "also the long ones")
 	update := set.Bool("update", false, "write anew what the documents show of the checks that are run")
 	list := set.Bool("list", false, "print the names of the checks")
-	if err := set.Parse(args); err != nil {
+	if err := parseFlags(set, args); errors.Is(err, flag.ErrHelp) {
+		return 0
+	} else if err != nil {
 		return 2
 	}
 	opt := rings.Options{All: *all, CI: os.Getenv("CI") == "true", Update: *update, Out: os.Stdout}

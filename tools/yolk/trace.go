@@ -51,7 +51,7 @@ func traceCommand(_ string, args []string) int {
 	events := eventsFlag(trace.ClassAll)
 	set.Var(&events, "events", "only events of these `classes`, with commas between: "+tracefile.ClassNames())
 	out := set.String("o", "", "write to `file`, not to standard output")
-	err := set.Parse(args)
+	err := parseFlags(set, args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return 0

@@ -63,16 +63,58 @@ func orElse(s, absent string) string {
 // the program's.
 func TestUsageErrors(t *testing.T) {
 	silence(t)
-	for _, args := range [][]string{{"run", "-no-such-flag"}, {"run", "-machine", "vax"}, {"no-such-command"}, {"run", "-gdb=x"}, {"run", "-trace-events", "x"}} {
+	for _, args := range [][]string{{"run", "-no-such-flag"}, {"run", "-machine", "vax"}, {"no-such-command"}, {"run", "-gdb=x"}, {"run", "-trace-events", "x"},
+		{"clean", "extra"}, {"doctor", "extra"}, {"build", "-x"}, {"strace"}, {"strace", "-f"}, {"strace", "-o", "f", "--"}, {"lab", "begin", "-h"}} {
 		if code := dispatch(args); code != qemu.ExitFailed {
 			t.Errorf("%q: %d", args, code)
 		}
 	}
-	for _, args := range [][]string{{}, {"help"}, {"-h"}, {"run", "-h"}} {
-		if code := dispatch(args); code != 0 {
-			t.Errorf("%q: %d", args, code)
+}
+
+// TestHelp: help that was asked for goes to standard output, nothing else does, and
+// its status is 0.
+func TestHelp(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"", "yolk COMMAND"}, {"help", "yolk COMMAND"}, {"-h", "yolk COMMAND"}, {"--help", "yolk COMMAND"},
+		{"lab -h", "yolk lab [list"}, {"lab help", "yolk lab [list"}, {"lab export -h", "-gradescope"}, {"doctor --help", "yolk doctor"}, {"clean -h", "yolk clean"},
+		{"run -h", "-machine"}, {"strace -h", "-f\t"}, {"bench -h", "-machine"}, {"trace -h", "-va"}, {"replay -h", "-gdb"}, {"test -h", "-all"},
+	} {
+		code, out, log := said(t, strings.Fields(c.args)...)
+		if code != 0 || !strings.Contains(out, c.want) || log != "" {
+			t.Errorf("yolk %s: status %d, said %q and %q", c.args, code, out, log)
 		}
 	}
+	for _, args := range []string{"no-such-command", "doctor extra", "lab begin", "run -no-such-flag", "strace"} {
+		code, out, log := said(t, strings.Fields(args)...)
+		if code != qemu.ExitFailed || out != "" || !strings.Contains(log, "usage") {
+			t.Errorf("yolk %s: status %d, said %q and %q", args, code, out, log)
+		}
+	}
+}
+
+// said runs a command and returns its status and what it has written.
+func said(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	dir, saved := t.TempDir(), [2]*os.File{os.Stdout, os.Stderr}
+	var texts [2]string
+	for i, to := range []**os.File{&os.Stdout, &os.Stderr} {
+		f, err := os.Create(filepath.Join(dir, fmt.Sprint(i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		*to = f
+	}
+	code = dispatch(args)
+	for i, f := range []*os.File{os.Stdout, os.Stderr} {
+		f.Close()
+		b, err := os.ReadFile(f.Name())
+		if err != nil {
+			t.Error(err)
+		}
+		texts[i] = string(b)
+	}
+	os.Stdout, os.Stderr = saved[0], saved[1]
+	return code, texts[0], texts[1]
 }
 
 // silence keeps the usage message out of the tests' output.

@@ -5,24 +5,32 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
 	"yolk/tools/internal/tree"
 )
 
-// Start makes the starter tree of a lab in dir, which must be empty or not there,
-// out of the reference at root, with a git history of its own that is one commit
+// instructors is the guide for those who have the reference: no starter has it.
+const instructors = "tools/internal/lab/INSTRUCTORS.md"
+
+// Start makes the starter tree of a lab in dir, which must be empty or not there
+// and lie outside of it, out of the reference at root, with a git history of its own that is one commit
 // long.  What is worth knowing but no error goes to out.
 //
 // It takes the files that git tracks, as they are on disk: a change that was not
 // committed goes along, and is told; a file that was never added stays behind,
 // since it may be anything.
 func Start(root string, l *Lab, dir string, out io.Writer) error {
+	if rel, err := filepath.Rel(real(root), real(dir)); err == nil && filepath.IsLocal(rel) {
+		return fmt.Errorf("%s lies in the reference: name one outside", dir)
+	}
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
 		return fmt.Errorf("%s is not empty: name a directory that is, or a new one", dir)
 	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -36,6 +44,22 @@ func Start(root string, l *Lab, dir string, out io.Writer) error {
 		return err
 	}
 	return firstCommit(dir, l, out)
+}
+
+// real returns where path leads, absolute and without symbolic links, as far as it
+// is there.
+func real(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	if there, err := filepath.EvalSymlinks(path); err == nil {
+		return there
+	}
+	up := filepath.Dir(path)
+	if up == path {
+		return path
+	}
+	return filepath.Join(real(up), filepath.Base(path))
 }
 
 // Reference lists the files of the reference at root that go to others, and names
@@ -92,11 +116,10 @@ func (l *Lab) Write(root, dir string, files []string, commit string) error {
 	if len(record.Files) == 0 {
 		return fmt.Errorf("no function is marked //lab:%s, and no file is the student's", l.Name)
 	}
+	files = slices.DeleteFunc(slices.Clone(files), func(name string) bool { return name == instructors || l.left(name) })
+	there := places(slices.Concat(files, []string{Handout, Messages, HandIn}))
 	for _, name := range files {
-		if l.left(name) {
-			continue
-		}
-		if err := l.writeCut(root, dir, name, defects); err != nil {
+		if err := l.writeCut(root, dir, name, defects, there); err != nil {
 			return err
 		}
 	}
@@ -105,7 +128,7 @@ func (l *Lab) Write(root, dir string, files []string, commit string) error {
 		if err != nil {
 			return err
 		}
-		if err := tree.Write(dir, to, text); err != nil {
+		if err := tree.Write(dir, to, unlinked(to, text, there)); err != nil {
 			return err
 		}
 	}
@@ -116,8 +139,9 @@ func (l *Lab) Write(root, dir string, files []string, commit string) error {
 	return tree.Write(dir, HandIn, append(b, '\n'))
 }
 
-// writeCut writes a file of the reference to dir as a student gets it.
-func (l *Lab) writeCut(root, dir, name string, defects []Defect) error {
+// writeCut writes a file of the reference to dir as a student gets it, who has
+// what is there.
+func (l *Lab) writeCut(root, dir, name string, defects []Defect, there map[string]bool) error {
 	text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
 	if err != nil {
 		return err
@@ -130,7 +154,46 @@ func (l *Lab) writeCut(root, dir, name string, defects []Defect) error {
 			return err
 		}
 	}
+	if path.Ext(name) == ".md" {
+		text = unlinked(name, text, there)
+	}
 	return tree.Write(dir, name, text)
+}
+
+// places returns the files and the directories that they lie in.
+func places(files []string) map[string]bool {
+	there := map[string]bool{}
+	for _, name := range files {
+		for ; !there[name]; name = path.Dir(name) {
+			there[name] = true
+		}
+	}
+	return there
+}
+
+// link matches a link or picture of Markdown: its text, and what it leads to.
+var link = regexp.MustCompile(`!?\[([^\[\]]*)\]\(([^()\s]+)\)`)
+
+// unlinked returns the document of that name with those links as plain text that
+// would lead to a place in the tree which is not there.
+func unlinked(name string, text []byte, there map[string]bool) []byte {
+	return link.ReplaceAllFunc(text, func(whole []byte) []byte {
+		m := link.FindSubmatch(whole)
+		if to, relative := target(name, string(m[2])); relative && !there[to] {
+			return m[1]
+		}
+		return whole
+	})
+}
+
+// target returns the place in the tree that a link of the document of that name
+// leads to, unless it leads elsewhere, or to a place in the document.
+func target(name, to string) (place string, relative bool) {
+	u, err := url.Parse(to)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.Path == "" {
+		return "", false
+	}
+	return path.Join(path.Dir(name), u.Path), true
 }
 
 // firstCommit makes dir a git repository with all of it committed, where there

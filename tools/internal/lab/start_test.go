@@ -146,6 +146,51 @@ func TestStarter(t *testing.T) {
 	}
 }
 
+// TestNoDeadLinks: a starter tree's documents lead to places in it, and still lead
+// to some; the guide for instructors is not one of them.
+func TestNoDeadLinks(t *testing.T) {
+	for _, l := range labs(t) {
+		all := contents(t, starterOf(t, l))
+		there, live := map[string]bool{}, 0
+		for name := range all {
+			there[name] = true
+		}
+		for name, text := range all {
+			if path.Ext(name) != ".md" {
+				continue
+			}
+			for _, m := range link.FindAllStringSubmatch(text, -1) {
+				to, relative := target(name, m[2])
+				if relative && !there[to] {
+					t.Errorf("%s: %s has the dead link %s", l.Name, name, m[0])
+				}
+				if relative {
+					live++
+				}
+			}
+		}
+		if live < 100 || there[instructors] || !there[".gitattributes"] {
+			t.Errorf("%s: %d links; %s: %t, .gitattributes: %t", l.Name, live, instructors, there[instructors], there[".gitattributes"])
+		}
+	}
+}
+
+// TestUnlinked: what leads out of the tree, or to a place in the document, stays.
+func TestUnlinked(t *testing.T) {
+	there := places([]string{"a/b/README.md", "a/c.md"})
+	for text, want := range map[string]string{
+		"[c](../c.md), [c](../c.md#part), [dir](../b)":  "[c](../c.md), [c](../c.md#part), [dir](../b)",
+		"[gone](../gone.md), [a\nguide](gone.md#part).": "gone, a\nguide.",
+		"![a picture](shots/gone.png)":                  "a picture",
+		"[Go](https://go.dev), [below](#below)":         "[Go](https://go.dev), [below](#below)",
+		"[b](mailto:a@b), f[T](x y), [x] (gone)":        "[b](mailto:a@b), f[T](x y), [x] (gone)",
+	} {
+		if got := string(unlinked("a/b/README.md", []byte(text), there)); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}
+
 // small is a reference of one file, under git.
 func small(t *testing.T) string {
 	t.Helper()
@@ -213,6 +258,26 @@ func TestStart(t *testing.T) {
 		if err == nil {
 			t.Errorf("a start %s is no error", what)
 		}
+	}
+}
+
+// TestStartOutside: a starter tree in the reference would be part of it, whatever
+// way leads there; one beside it is none.
+func TestStartOutside(t *testing.T) {
+	ref, l := small(t), &Lab{Name: "cow"}
+	way := filepath.Join(t.TempDir(), "way")
+	if err := os.Symlink(ref, way); err != nil {
+		t.Skip(err)
+	}
+	t.Chdir(ref)
+	for _, dir := range []string{ref, ".", "new", filepath.Join(ref, "mm", "..", "new", "deep"), filepath.Join(way, "new")} {
+		if err := Start(ref, l, dir, io.Discard); err == nil || !strings.Contains(err.Error(), "lies in the reference") {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
+	ok(t, Start(ref, l, filepath.Join("..", "..new"), io.Discard))
+	if status := gitDo(t, ref, "status", "--short", "new"); status != "" {
+		t.Errorf("written: %s", status)
 	}
 }
 

@@ -106,7 +106,7 @@ func (s *suite) queue(ctx context.Context, dir string, class map[string]handedIn
 				if ctx.Err() != nil {
 					return
 				}
-				out, status, err := s.status(ctx, "grade", "-run", hostTests, "-format", "gradescope", filepath.Join(dir, "submissions", name))
+				out, status, err := s.status(ctx, "grade", "-lab", classLab, "-run", hostTests, "-format", "gradescope", filepath.Join(dir, "submissions", name))
 				if err == nil && status != class[name].status {
 					err = fmt.Errorf("%s: exit status %d, want %d", name, status, class[name].status)
 				}
@@ -150,8 +150,11 @@ func (s *suite) wantTable(dir string, class map[string]handedIn) error {
 		return fmt.Errorf("a class with submissions without a verdict: exit status %d", status)
 	}
 	rows, err := csv.NewReader(bytes.NewReader(out)).ReadAll()
-	if err != nil || len(rows) != len(class)+1 {
-		return fmt.Errorf("a table of %d rows for %d submissions: %w", len(rows)-1, len(class), err)
+	if err != nil {
+		return fmt.Errorf("the table of the class: %w", err)
+	}
+	if len(rows) != len(class)+1 {
+		return fmt.Errorf("a table of %d lines for %d submissions and a heading", len(rows), len(class))
 	}
 	for _, row := range rows[1:] {
 		h := class[row[0]]
@@ -293,8 +296,11 @@ func (s *suite) hidden(ctx context.Context) error {
 			return err
 		}
 		r, err := grade.ReadResults(out)
-		if err != nil || status != kinds[i].status {
-			return fmt.Errorf("exit status %d: %w", status, err)
+		if err != nil {
+			return err
+		}
+		if status != kinds[i].status {
+			return fmt.Errorf("exit status %d, want %d\n%s", status, kinds[i].status, tail(out, 4000))
 		}
 		if got, of := r.Score(); got != want || of != 7 || bytes.Count(out, []byte(`"visibility":"hidden"`)) != 1 {
 			return fmt.Errorf("%d of %d points, want %d of 7\n%s", got, of, want, out)

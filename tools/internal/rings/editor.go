@@ -107,15 +107,21 @@ func (s *suite) editorGopls(ctx context.Context) error {
 		return err
 	}
 	out, err := t.do(0, "bin/gopls", append([]string{"check", "-severity=error"}, files...)...)
-	if err != nil || out != "" {
-		return fmt.Errorf("gopls finds something in a starter tree: %w\n%s", err, tail([]byte(out), 4000))
+	if err != nil {
+		return fmt.Errorf("gopls finds something in a starter tree: %w", err)
+	}
+	if out != "" {
+		return fmt.Errorf("gopls finds something in a starter tree:\n%s", tail([]byte(out), 4000))
 	}
 	if err := tree.Write(t.dir, "boot/wrong.go", []byte("//go:build yolk\n\npackage main\n\nvar wrong int = \"a kernel file\"\n")); err != nil {
 		return err
 	}
 	out, err = t.do(0, "bin/gopls", "check", "-severity=error", filepath.Join(t.dir, "boot", "wrong.go"))
-	if err != nil || !strings.Contains(out, "wrong.go:5:") {
-		return fmt.Errorf("gopls does not see an error in a kernel file: %w\n%s", err, out)
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(out, "wrong.go:5:") {
+		return fmt.Errorf("gopls does not see an error in a kernel file:\n%s", tail([]byte(out), 4000))
 	}
 	out, err = t.do(0, "bin/yolk", "doctor")
 	if err == nil && !strings.Contains(out, "lab      "+studentLab+" ") {

@@ -39,7 +39,8 @@ func FindSource() (string, error) {
 func enclosing(dir string) (string, bool) {
 	for {
 		mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
-		if err == nil && bytes.HasPrefix(mod, []byte("module yolk\n")) {
+		first, _, _ := bytes.Cut(mod, []byte("\n"))
+		if err == nil && string(bytes.TrimSpace(first)) == "module yolk" { // perhaps with a carriage return
 			return dir, true
 		}
 		up := filepath.Dir(dir)

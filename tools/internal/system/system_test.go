@@ -27,9 +27,15 @@ func TestEnclosing(t *testing.T) {
 		t.Errorf("found %s", root)
 	}
 	ok(t, os.WriteFile(filepath.Join(dir, "a", "go.mod"), []byte("module other\n"), 0o666))
-	ok(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module yolk\n\ngo 1.27\n"), 0o666))
-	if root, found := enclosing(deep); !found || root != dir {
-		t.Errorf("%s, %v", root, found)
+	for _, mod := range []string{"module yolk\n\ngo 1.27\n", "module yolk\r\n\r\ngo 1.27\r\n", "module yolk"} {
+		ok(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte(mod), 0o666))
+		if root, found := enclosing(deep); !found || root != dir {
+			t.Errorf("%q: %s, %v", mod, root, found)
+		}
+	}
+	ok(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module yolkbox\n"), 0o666))
+	if root, found := enclosing(deep); found && root == dir {
+		t.Error("a module of another name is taken for the source")
 	}
 }
 
