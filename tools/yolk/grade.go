@@ -44,7 +44,7 @@ func parseGrade(args []string) (*gradeFlags, error) {
 		f.match, err = regexp.Compile(s)
 		return err
 	})
-	if err := set.Parse(args); err != nil {
+	if err := parseFlags(set, args); err != nil {
 		return nil, err
 	}
 	if f.class = set.Args(); f.summary && set.NArg() > 0 && slices.Contains([]string{"mit", "csv"}, f.format) {
