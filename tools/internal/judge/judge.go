@@ -151,7 +151,7 @@ func (j *Judge) finish() {
 	if !j.ok() {
 		return
 	}
-	j.status, j.ended = byte(j.rand.Uint32()), true
+	j.status, j.ended = j.nonzero(), true
 	j.first.begin(call(abi.SysExitGroup, uint64(j.status)))
 	for n := 0; n < patience && j.ok(); n++ {
 		j.step()
@@ -190,6 +190,13 @@ func (j *Judge) bytes(n int) []byte {
 	}
 	return b
 }
+
+// nonzero returns a random byte that fresh memory has not, nor the status of who
+// has none.
+func (j *Judge) nonzero() byte { return byte(1 + j.rand.IntN(255)) }
+
+// distinct returns n different random numbers below a limit.
+func (j *Judge) distinct(n, limit int) []int { return j.rand.Perm(limit)[:n] }
 
 // program is what the judge knows of the file with all user programs.
 type program struct {

@@ -73,6 +73,11 @@ func (f *fake) set(table, index, entry uint64) {
 	binary.LittleEndian.PutUint64(f.memory[table][8*index:], entry)
 }
 
+// entry reads an entry of a table.
+func (f *fake) entry(table, index uint64) uint64 {
+	return binary.LittleEndian.Uint64(f.memory[table][8*index:])
+}
+
 // newFake is a machine with one page, that of the mark, and its judge.
 func newFake() (*fake, *Judge) {
 	const all = present | writable | user
