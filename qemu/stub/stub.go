@@ -22,6 +22,13 @@ import (
 // ErrEnded means that the machine has ended.
 var ErrEnded = errors.New("the machine has ended")
 
+// ErrAddress means that nothing is at a physical address.  Whoever follows a guest's
+// page tables may come to it; all other errors but ErrEnded are no guest's doing.
+var ErrAddress = errors.New("nothing is there")
+
+// badAddress is how the stub answers then: EFAULT, in hexadecimal.
+const badAddress = "E14"
+
 // A Conn is a connection to a stub.  The machine stands still except within
 // Continue.
 type Conn struct {
@@ -75,9 +82,12 @@ func (c *Conn) ReadPhysical(addr uint64, b []byte) error {
 		if err != nil {
 			return err
 		}
+		if reply == badAddress {
+			return fmt.Errorf("physical address %#x cannot be read: %w", addr, ErrAddress)
+		}
 		piece, err := hex.DecodeString(reply)
 		if err != nil || len(piece) != n {
-			return fmt.Errorf("physical address %#x cannot be read: %.40q", addr, reply)
+			return fmt.Errorf("QEMU's GDB stub answers %.40q to a request for %d bytes", reply, n)
 		}
 		copy(b, piece)
 		addr, b = addr+uint64(n), b[n:]
@@ -89,8 +99,12 @@ func (c *Conn) ReadPhysical(addr uint64, b []byte) error {
 func (c *Conn) WritePhysical(addr uint64, b []byte) error {
 	for len(b) > 0 {
 		n := min(len(b), pieceSize)
-		if err := c.ok(fmt.Sprintf("M%x,%x:%x", addr, n, b[:n])); err != nil {
-			return fmt.Errorf("physical address %#x cannot be written: %w", addr, err)
+		reply, err := c.ask(fmt.Sprintf("M%x,%x:%x", addr, n, b[:n]))
+		if reply == badAddress {
+			return fmt.Errorf("physical address %#x cannot be written: %w", addr, ErrAddress)
+		}
+		if err := accepted(reply, err); err != nil {
+			return err
 		}
 		addr, b = addr+uint64(n), b[n:]
 	}
@@ -98,10 +112,12 @@ func (c *Conn) WritePhysical(addr uint64, b []byte) error {
 }
 
 // ok makes a request that is answered by OK.
-func (c *Conn) ok(request string) error {
-	reply, err := c.ask(request)
+func (c *Conn) ok(request string) error { return accepted(c.ask(request)) }
+
+// accepted is nil if what ask returned is OK.
+func accepted(reply string, err error) error {
 	if err == nil && reply != "OK" {
-		err = fmt.Errorf("refused: %.40q", reply)
+		err = fmt.Errorf("QEMU's GDB stub refuses a request: %.40q", reply)
 	}
 	return err
 }

@@ -131,11 +131,32 @@ func TestMemory(t *testing.T) {
 	if err := c.WritePhysical(10, []byte(strings.Repeat("x", 1500))); err != nil || string(memory[10:1510]) != strings.Repeat("x", 1500) || memory[1510] == 'x' {
 		t.Errorf("%v", err)
 	}
-	if err := c.ReadPhysical(2900, got); err == nil {
-		t.Error("memory that is not there was read")
+	if err := c.ReadPhysical(2900, got); !errors.Is(err, ErrAddress) {
+		t.Errorf("memory that is not there was read: %v", err)
 	}
-	if err := c.WritePhysical(2990, got); err == nil {
-		t.Error("memory that is not there was written")
+	if err := c.WritePhysical(2990, got); !errors.Is(err, ErrAddress) {
+		t.Errorf("memory that is not there was written: %v", err)
+	}
+}
+
+// TestMemoryRefused: what else goes wrong with memory is not blamed on the address,
+// and an end is an end.
+func TestMemoryRefused(t *testing.T) {
+	for answer, ended := range map[string]bool{"E22": false, "": false, "00": false, "end": true} {
+		for _, write := range []bool{false, true} {
+			c, _, err := serve(t, func(string) string { return answer })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b := make([]byte, 8); write {
+				err = c.WritePhysical(0, b)
+			} else {
+				err = c.ReadPhysical(0, b)
+			}
+			if err == nil || errors.Is(err, ErrAddress) || errors.Is(err, ErrEnded) != ended {
+				t.Errorf("%q, write %t: %v", answer, write, err)
+			}
+		}
 	}
 }
 

@@ -1,7 +1,9 @@
 package grade
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"yolk/qemu"
@@ -26,17 +28,36 @@ func (m *machine) outside(ctx context.Context, t *lab.Test) (*Result, error) {
 	b := m.start(ctx, func(_ *booted, cfg *qemu.Config, streams *qemu.IO, touch, cancel func()) {
 		j.Prepare(c, cfg, streams, touch, cancel)
 	})
-	if b.infra != nil {
-		return nil, b.infra
+	r, err := m.conclude(t, b, j)
+	if err == nil && !r.Passed {
+		r.Detail = fmt.Sprintf("seed %#x\n%s", j.Seed, b.detail())
+	}
+	return r, err
+}
+
+// finding is what a judge says of a boot: a *judge.Judge.
+type finding interface {
+	Err() error
+	Verdict(r qemu.Result, why string) string
+}
+
+// conclude makes a result of a boot and what a judge says of it.
+//
+// WHY what was seen becomes the boot's end: a judge who has seen enough ends the
+// machine, and of a kernel that runs no program at all the reason is told again
+// with each test that follows.
+func (m *machine) conclude(t *lab.Test, b *booted, j finding) (*Result, error) {
+	if err := cmp.Or(b.infra, j.Err()); err != nil {
+		return nil, err
 	}
 	why := ""
 	if b.end != nil {
 		why = b.end.Error()
-		m.mourn(b)
 	}
 	r := &Result{Test: t, Seen: j.Verdict(b.result, why), Took: b.took}
-	if r.Passed = r.Seen == ""; !r.Passed {
-		r.Detail = fmt.Sprintf("seed %#x\n%s", j.Seed, b.detail())
+	if r.Passed = r.Seen == ""; b.end != nil {
+		b.end = errors.New(r.Seen)
+		m.mourn(b)
 	}
 	return r, nil
 }

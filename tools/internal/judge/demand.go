@@ -22,28 +22,14 @@ func demandZero(j *Judge) {
 	base := p.mapPages(n)
 	touched := map[uint64]bool{}
 	var zero uint64 // the frame of what was only read
-	for range 12 {
-		va := base + uint64(j.rand.IntN(n))*pageSize
-		if touched[va] {
-			continue
-		}
-		j.want(!p.page(va).Present, "page %#x, which nobody has touched, is %v", va, p.page(va))
-		write, value := j.rand.IntN(2) == 0, byte(1+j.rand.IntN(255))
-		want := make([]byte, pageSize)
-		at := uint64(j.rand.IntN(pageSize))
-		if write {
-			p.poke(va+at, value)
-			want[at] = value
-		} else {
-			j.want(p.peek(va+at) == 0, "fresh memory at %#x is not zero", va+at)
-		}
-		page := p.page(va)
-		j.want(page.Present && page.Writable == write && !page.Exec, "page %#x was touched (written: %t), and is %v (executable: %t)", va, write, page, page.Exec)
-		j.holds(p, va, want)
-		if !write {
-			j.want(zero == 0 || zero == page.Frame, "two pages that were only read have two frames, at %#x and %#x", zero, page.Frame)
+	for i, k := range j.distinct(12, n) {
+		va := base + uint64(k)*pageSize
+		write := i == 1 || i > 1 && j.rand.IntN(2) == 0
+		page := p.freshPage(va, write)
+		if i == 0 {
 			zero = page.Frame
 		}
+		j.want(write || zero == page.Frame, "two pages that were only read have two frames, at %#x and %#x", zero, page.Frame)
 		touched[va] = true
 	}
 	for i := range uint64(n) {
@@ -51,6 +37,23 @@ func demandZero(j *Judge) {
 		j.want(p.page(va).Present == touched[va], "page %#x (touched: %t) is %v", va, touched[va], p.page(va))
 	}
 	j.want(bytes.Equal(j.physical(zero, pageSize), make([]byte, pageSize)), "the page of zeroes at %#x has other bytes in it", zero)
+}
+
+// freshPage has p touch a page that nobody has touched yet, and returns what the
+// tables then say of it.
+func (p *Proc) freshPage(va uint64, write bool) Page {
+	p.want(!p.page(va).Present, "page %#x, which nobody has touched, is %v", va, p.page(va))
+	want, at := make([]byte, pageSize), uint64(p.rand.IntN(pageSize))
+	if write {
+		want[at] = p.nonzero()
+		p.poke(va+at, want[at])
+	} else {
+		p.want(p.peek(va+at) == 0, "fresh memory at %#x is not zero", va+at)
+	}
+	page := p.page(va)
+	p.want(page.Present && page.Writable == write && !page.Exec, "page %#x was touched (written: %t), and is %v (executable: %t)", va, write, page, page.Exec)
+	p.holds(p, va, want)
+	return page
 }
 
 // demandFile: a page of a file comes from the file, and a private write goes into
@@ -62,11 +65,10 @@ func demandFile(j *Judge) {
 	last := uint64(len(seg.data)) / pageSize
 	fd := j.open(p, "/bin/puppet")
 	base := uint64(p.call(abi.SysMmap, 0, last*pageSize, 3, privately, fd, 0))
-	for range 4 {
-		i := uint64(j.rand.IntN(int(last)))
-		va, at := base+i*pageSize, uint64(j.rand.IntN(pageSize))
-		want := seg.data[i*pageSize:][:pageSize]
-		j.want(p.peek(va+at) == want[at], "the file has %#02x at offset %#x, and the mapping something else", want[at], i*pageSize+at)
+	for _, i := range j.distinct(4, int(last)) {
+		offset, at := uint64(i)*pageSize, uint64(j.rand.IntN(pageSize))
+		va, want := base+offset, seg.data[offset:][:pageSize]
+		j.want(p.peek(va+at) == want[at], "the file has %#02x at offset %#x, and the mapping something else", want[at], offset+at)
 		page := p.page(va)
 		j.want(!page.Writable, "a page of a file that was only read is %v", page)
 		j.holds(p, va, want)
@@ -136,10 +138,9 @@ func demandStack(j *Judge) {
 		va := low - skip*pageSize
 		at := va + uint64(j.rand.IntN(pageSize))
 		j.want(!p.page(va).Present, "page %#x of the stack, which nobody has touched, is %v", va, p.page(va))
-		value := byte(1 + j.rand.IntN(255))
-		p.poke(at, value)
 		want := make([]byte, pageSize)
-		want[at%pageSize] = value
+		want[at%pageSize] = j.nonzero()
+		p.poke(at, want[at%pageSize])
 		j.holds(p, va, want)
 		j.want(p.page(va).Writable && !p.page(va).Exec, "page %#x of the stack is %v (executable: %t)", va, p.page(va), p.page(va).Exec)
 		for between := va + pageSize; between < low; between += pageSize {

@@ -113,7 +113,7 @@ func execFailsWhole(j *Judge) {
 		path string
 		want int64
 	}{
-		{"/bin/" + j.randomWords(1)[0], -int64(abi.ENOENT)},
+		{"/bin/none-" + j.randomWords(1)[0], -int64(abi.ENOENT)},
 		{"/bin", -int64(abi.EACCES)},
 		{"/proc/self/maps", -int64(abi.EACCES)},
 		{"/bin/puppet/x", -int64(abi.ENOTDIR)},

@@ -122,7 +122,7 @@ func cowSplits(j *Judge) {
 		j.holds(second, va, secret)
 		j.want(second.peek(va+at) == secret[at], "%s reads at %#x what %s has written", second.name, va+at, first.name)
 		j.holds(first, va, changed(secret, at))
-		second.poke(va+at, secret[at]+1)
+		second.poke(va+at, secret[at]^1)
 		theirs = second.page(va)
 		j.want(theirs.Frame == old && theirs.Writable,
 			"%s is the last to have the frame at %#x and writes to it: now its page is %v", second.name, old, theirs)
@@ -226,7 +226,7 @@ func forkFrees(j *Judge) {
 		j.want(got == size, "child %d cannot have %d MiB: read returns %d; %d children have had as much and are gone", n, size>>20, got, n)
 		va := base + uint64(j.rand.IntN(size/pageSize))*pageSize
 		j.want(c.page(va).Writable && !p.page(va).Writable, "page %#x is %v in child %d, and %v in the parent", va, c.page(va), n, p.page(va))
-		status := byte(j.rand.Uint32())
+		status := j.nonzero()
 		c.exit(status)
 		_, got32 := p.wait(0)
 		j.want(got32 == uint32(status)<<8, "child %d exits with %d, and the wait status is %#x", n, status, got32)

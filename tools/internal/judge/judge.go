@@ -71,7 +71,10 @@ type machine interface {
 }
 
 // verdict is the first thing that was not as it should be.
-type verdict struct{ text string }
+type verdict struct {
+	text string
+	err  error // of the connection; nil if it is the kernel that is not as it should be
+}
 
 // New returns a judge for a case, with inputs that only it knows.  box is the path
 // of the file with all user programs.
@@ -104,11 +107,11 @@ func (j *Judge) Prepare(c *Case, cfg *qemu.Config, streams *qemu.IO, touch, canc
 }
 
 // Verdict says what was not as it should be; "" if all was.  why is how the
-// machine ended, if it ended badly.
+// machine ended, if it ended badly.  There is a verdict if Err is nil.
 func (j *Judge) Verdict(r qemu.Result, why string) string {
 	v := j.err.Load()
 	switch {
-	case v != nil && v.text != stub.ErrEnded.Error():
+	case v != nil && !errors.Is(v.err, stub.ErrEnded):
 		return v.text
 	case r.End != qemu.Finished:
 		return why
@@ -122,6 +125,20 @@ func (j *Judge) Verdict(r qemu.Result, why string) string {
 	return ""
 }
 
+// Err is what has gone wrong between the judge and QEMU; then there is no verdict.
+// It is to be asked when the machine has ended.
+//
+// WHY not just any error of the connection: a guest may end the machine, and its
+// page tables may point to where no memory is.  It cannot make QEMU refuse a
+// breakpoint, or damage a packet.
+func (j *Judge) Err() error {
+	v := j.err.Load()
+	if v == nil || v.err == nil || errors.Is(v.err, stub.ErrEnded) {
+		return nil
+	}
+	return fmt.Errorf("the machine cannot be looked at from outside: %w", v.err)
+}
+
 // attend is the debugger of the machine.
 func (j *Judge) attend(rw io.ReadWriter) {
 	defer j.giveUp()
@@ -131,7 +148,7 @@ func (j *Judge) attend(rw io.ReadWriter) {
 		err = conn.Break(j.box.mark)
 	}
 	if err != nil {
-		j.failf("%v", err)
+		j.check(err)
 		return
 	}
 	j.first = j.awaitFirst()
@@ -141,7 +158,7 @@ func (j *Judge) attend(rw io.ReadWriter) {
 
 // giveUp ends the machine if there is no more to see.
 func (j *Judge) giveUp() {
-	if v := j.err.Load(); v != nil && v.text != stub.ErrEnded.Error() {
+	if v := j.err.Load(); v != nil && !errors.Is(v.err, stub.ErrEnded) {
 		j.cancel()
 	}
 }
@@ -151,7 +168,7 @@ func (j *Judge) finish() {
 	if !j.ok() {
 		return
 	}
-	j.status, j.ended = byte(j.rand.Uint32()), true
+	j.status, j.ended = j.nonzero(), true
 	j.first.begin(call(abi.SysExitGroup, uint64(j.status)))
 	for n := 0; n < patience && j.ok(); n++ {
 		j.step()
@@ -165,13 +182,17 @@ func (j *Judge) ok() bool { return j.err.Load() == nil }
 // failf notes what is not as it should be.  Only the first of these counts: from
 // then on nothing is done any more, and scripts run to their end without effect.
 func (j *Judge) failf(format string, args ...any) {
-	j.err.CompareAndSwap(nil, &verdict{fmt.Sprintf(format, args...)})
+	j.err.CompareAndSwap(nil, &verdict{text: fmt.Sprintf(format, args...)})
 }
 
-// check notes an error of the connection.
+// check notes an error of the connection.  That tables lead to where nothing is
+// counts against the kernel.
 func (j *Judge) check(err error) {
-	if err != nil {
+	switch {
+	case errors.Is(err, stub.ErrAddress):
 		j.failf("%v", err)
+	case err != nil:
+		j.err.CompareAndSwap(nil, &verdict{text: err.Error(), err: err})
 	}
 }
 
@@ -190,6 +211,13 @@ func (j *Judge) bytes(n int) []byte {
 	}
 	return b
 }
+
+// nonzero returns a random byte that fresh memory has not, nor the status of who
+// has none.
+func (j *Judge) nonzero() byte { return byte(1 + j.rand.IntN(255)) }
+
+// distinct returns n different random numbers below a limit.
+func (j *Judge) distinct(n, limit int) []int { return j.rand.Perm(limit)[:n] }
 
 // program is what the judge knows of the file with all user programs.
 type program struct {

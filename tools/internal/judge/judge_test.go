@@ -3,6 +3,9 @@ package judge
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -54,7 +57,7 @@ func (f *fake) SetRegister(name string, value uint64) error { f.regs[name] = val
 func (f *fake) ReadPhysical(addr uint64, b []byte) error {
 	page, there := f.memory[addr&^(pageSize-1)]
 	if !there {
-		return errors.New("no such memory")
+		return stub.ErrAddress
 	}
 	copy(b, page[addr%pageSize:])
 	return nil
@@ -73,12 +76,21 @@ func (f *fake) set(table, index, entry uint64) {
 	binary.LittleEndian.PutUint64(f.memory[table][8*index:], entry)
 }
 
+// entry reads an entry of a table.
+func (f *fake) entry(table, index uint64) uint64 {
+	return binary.LittleEndian.Uint64(f.memory[table][8*index:])
+}
+
 // newFake is a machine with one page, that of the mark, and its judge.
 func newFake() (*fake, *Judge) {
 	const all = present | writable | user
 	text := make([]byte, pageSize)
 	text[mark%pageSize] = 0x90
-	f := &fake{memory: map[uint64][]byte{frame: text}, regs: stub.Registers{"cs": 0x2b, "cr3": root}}
+	f := &fake{memory: map[uint64][]byte{frame: text}, regs: stub.Registers{}}
+	for _, name := range needed {
+		f.regs[name] = 0
+	}
+	f.regs["cs"], f.regs["cr3"], f.regs["rsp"] = 0x2b, root, 0x7ff0
 	f.set(root, 0, 0x2000|all)
 	f.set(0x2000, 0, 0x3000|all)
 	f.set(0x3000, 2, 0x4000|all)
@@ -129,7 +141,7 @@ func TestWalk(t *testing.T) {
 	}
 	f, j = newFake()
 	f.set(0x3000, 2, 0xdead000|present|user)
-	if j.walk(root, va); !strings.Contains(j.said(), "no such memory") {
+	if j.walk(root, va); !strings.Contains(j.said(), stub.ErrAddress.Error()) || j.Err() != nil {
 		t.Errorf("a table outside of memory: %q", j.said())
 	}
 }
@@ -193,6 +205,7 @@ func TestArriveRefuses(t *testing.T) {
 		want string
 	}{
 		{"a register is lost", func(_ *fake, regs stub.Registers) { regs["rbx"]++ }, "in register rbx"},
+		{"its stack is lost", func(_ *fake, regs stub.Registers) { regs["rsp"] -= 8 }, "in register rsp; it was 0x7ff0"},
 		{"it has become another", func(_ *fake, regs stub.Registers) { regs["r13"]++ }, "in R13"},
 		{"nobody has called exec", func(_ *fake, regs stub.Registers) { regs["r13"] = 0 }, "in R13"},
 		{"it is the kernel", func(_ *fake, regs stub.Registers) { regs["cs"] = 0x8 }, "on level 0"},
@@ -204,8 +217,8 @@ func TestArriveRefuses(t *testing.T) {
 		f.stops = []func(stub.Registers){back(0), func(regs stub.Registers) { regs["rax"] = 0; c.stop(f, regs) }}
 		p := j.awaitFirst()
 		p.call(abi.SysGetpid)
-		if !strings.Contains(j.said(), c.want) {
-			t.Errorf("%s: %q, want %q", c.name, j.said(), c.want)
+		if !strings.Contains(j.said(), c.want) || j.Err() != nil {
+			t.Errorf("%s: %q, want %q; %v", c.name, j.said(), c.want, j.Err())
 		}
 	}
 }
@@ -242,6 +255,45 @@ func TestFork(t *testing.T) {
 		if !j.ok() || !c.done || !p.done || p.result != 5 || c.cookie == p.cookie {
 			t.Errorf("%v: %+v %s", order, p, j.said())
 		}
+	}
+}
+
+// TestForkLosesStack: a child has its parent's stack, whoever comes first.
+func TestForkLosesStack(t *testing.T) {
+	for _, order := range [][]uint64{{0, 5}, {5, 0}} {
+		f, j := newFake()
+		f.stops = []func(stub.Registers){back(0)}
+		p := j.awaitFirst()
+		at := stub.Registers{}
+		come := func(rax uint64) func(stub.Registers) {
+			return func(regs stub.Registers) {
+				if len(at) == 0 {
+					maps.Copy(at, regs)
+				}
+				maps.Copy(regs, at)
+				if regs["rax"] = rax; rax == 0 {
+					regs["rsp"] += 16
+				}
+			}
+		}
+		f.stops = []func(stub.Registers){come(order[0]), come(order[1])}
+		if p.fork("the child"); !strings.Contains(j.said(), "the child comes back from fork with 0x8000 in register rsp") {
+			t.Errorf("%v: %q", order, j.said())
+		}
+	}
+}
+
+// TestExecHasItsOwnStack: a new program's is where the kernel has put it, and stays
+// there.
+func TestExecHasItsOwnStack(t *testing.T) {
+	f, j := newFake()
+	f.stops = []func(stub.Registers){back(0)}
+	p := j.awaitFirst()
+	p.coming = p
+	f.stops = []func(stub.Registers){func(regs stub.Registers) { regs["r13"], regs["rsp"] = 0, 0x6000 }, back(1)}
+	p.do(call(abi.SysExecve))
+	if p.call(abi.SysGetpid); !j.ok() || p.sp != 0x6000 {
+		t.Errorf("%#x: %q", p.sp, j.said())
 	}
 }
 
@@ -288,29 +340,92 @@ func TestPatience(t *testing.T) {
 	}
 }
 
+// TestErr: what goes wrong between the judge and QEMU is no verdict, and neither is
+// it one of the kernel's ends.
+func TestErr(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		err   error
+		infra bool
+		want  string // the verdict, if there is one
+	}{
+		{"the machine has ended", stub.ErrEnded, false, "why"},
+		{"the machine has ended meanwhile", fmt.Errorf("no answer: %w", stub.ErrEnded), false, "why"},
+		{"tables lead nowhere", fmt.Errorf("at 0x1000: %w", stub.ErrAddress), false, "at 0x1000: " + stub.ErrAddress.Error()},
+		{"a damaged packet", errors.New("wrong sum"), true, ""},
+	} {
+		_, j := newFake()
+		j.check(c.err)
+		j.failf("too late")
+		if got := j.Err(); (got != nil) != c.infra || c.infra && !errors.Is(got, c.err) {
+			t.Errorf("%s: %v", c.name, got)
+		}
+		if got := j.Verdict(qemu.Result{End: qemu.Panicked}, "why"); !c.infra && got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+	_, j := newFake()
+	j.failf("two frames")
+	j.check(errors.New("wrong sum"))
+	if j.Err() != nil || j.said() != "two frames" {
+		t.Errorf("an error after a finding: %q, %v", j.said(), j.Err())
+	}
+}
+
+// TestRegisterMissing: a register that QEMU does not show is not one that the kernel
+// has lost.
+func TestRegisterMissing(t *testing.T) {
+	f, j := newFake()
+	delete(f.regs, "cr3")
+	f.stops = []func(stub.Registers){back(0)}
+	if j.awaitFirst(); j.Err() == nil || !strings.Contains(j.said(), "cr3") {
+		t.Errorf("%q, %v", j.said(), j.Err())
+	}
+}
+
+// TestAttend: a conversation that does not come about ends the machine, unless it
+// has ended already.
+func TestAttend(t *testing.T) {
+	for answer, infra := range map[string]bool{"": false, "+$OK#00": true, "+$#00": true} {
+		ended := false
+		j := &Judge{box: &program{}, cancel: func() { ended = true }}
+		j.attend(struct {
+			io.Reader
+			io.Writer
+		}{strings.NewReader(answer), io.Discard})
+		if (j.Err() != nil) != infra || ended != infra || j.ok() {
+			t.Errorf("%q: %v; the machine was ended: %t", answer, j.Err(), ended)
+		}
+	}
+}
+
 // TestVerdict: how the machine's end and the judge's finding make one verdict.
 func TestVerdict(t *testing.T) {
 	finished := qemu.Result{End: qemu.Finished, Status: 3 << 8}
 	for _, c := range []struct {
 		name   string
-		err    string
+		err    string // a finding; else the machine has ended
 		result qemu.Result
 		ended  bool
 		stdout string
 		want   string
 	}{
-		{"well", "the machine has ended", finished, true, "out", ""},
+		{"well", "", finished, true, "out", ""},
 		{"a finding", "two frames", qemu.Result{End: qemu.Stopped}, false, "", "two frames"},
 		{"a finding, and a good end", "two frames", finished, true, "out", "two frames"},
-		{"a panic", "the machine has ended", qemu.Result{End: qemu.Panicked}, false, "", "why"},
-		{"a panic at the end", "the machine has ended", qemu.Result{End: qemu.Panicked}, true, "out", "why"},
-		{"an early end", "the machine has ended", finished, false, "out", "before it was told to"},
-		{"another status", "the machine has ended", qemu.Result{End: qemu.Finished}, true, "out", "status 3"},
-		{"other output", "the machine has ended", finished, true, "oxt", "standard output"},
+		{"a panic", "", qemu.Result{End: qemu.Panicked}, false, "", "why"},
+		{"a panic at the end", "", qemu.Result{End: qemu.Panicked}, true, "out", "why"},
+		{"an early end", "", finished, false, "out", "before it was told to"},
+		{"another status", "", qemu.Result{End: qemu.Finished}, true, "out", "status 3"},
+		{"other output", "", finished, true, "oxt", "standard output"},
 	} {
 		j := &Judge{status: 3, ended: c.ended, wrote: []byte("out")}
 		j.stdout.WriteString(c.stdout)
-		j.failf("%s", c.err)
+		if c.err != "" {
+			j.failf("%s", c.err)
+		} else {
+			j.check(stub.ErrEnded)
+		}
 		got := j.Verdict(c.result, "why")
 		if (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)

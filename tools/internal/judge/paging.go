@@ -3,6 +3,8 @@ package judge
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"yolk/kernel/abi"
@@ -48,8 +50,8 @@ func pagingUnmap(j *Judge) {
 	for range 12 {
 		mine[base+uint64(110+j.rand.IntN(n-220))*pageSize] = 0
 	}
-	for va := range mine {
-		mine[va] = byte(1 + j.rand.IntN(255))
+	for _, va := range slices.Sorted(maps.Keys(mine)) { // in an order that the seed repeats
+		mine[va] = j.nonzero()
 		p.poke(va, mine[va])
 	}
 	cut, end := base+101*pageSize, base+(n-101)*pageSize

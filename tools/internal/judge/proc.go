@@ -14,7 +14,7 @@ type Proc struct {
 	name   string
 	cookie uint64 // in R13, so that it is known again
 	root   uint64 // CR3 when it was last at the mark
-	sp     uint64 // RSP
+	sp     uint64 // RSP, likewise
 
 	ordered  *order // what it does when it goes on; nil: let others run
 	underway *order // what it is doing

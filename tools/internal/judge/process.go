@@ -24,7 +24,7 @@ func processStatus(j *Judge) {
 		j.want(pid > 1 && !again, "fork returns %d, for the second time or out of range", pid)
 		switch j.rand.IntN(3) {
 		case 0:
-			status := byte(j.rand.Uint32())
+			status := j.nonzero()
 			c.exit(status)
 			want[pid] = uint32(status) << 8
 		case 1:
@@ -60,7 +60,7 @@ func processZombie(j *Judge) {
 	p := j.first
 	c := p.fork("the child")
 	pid := uint64(p.result)
-	c.exit(byte(j.rand.Uint32()))
+	c.exit(j.nonzero())
 	p.idle(20)
 	j.want(p.call(abi.SysKill, pid, 0) == 0, "a process that has ended and was not waited for is not there any more")
 	next := p.fork("another child")

@@ -2,15 +2,23 @@ package judge
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 
 	"yolk/kernel/abi"
 	"yolk/qemu/stub"
 )
 
+// scrambled are the registers that are random whenever a puppet goes on, unless its
+// order says what is in them.
+var scrambled = []string{"rbx", "rdx", "rsi", "rdi", "rbp", "r8", "r9", "r10", "r12", "r13", "r14", "r15"}
+
 // kept are the registers that a system call leaves as they are: all but RAX, and
 // RCX and R11, which the instruction itself takes (syscall(2), SDM 2B SYSCALL).
-var kept = []string{"rbx", "rdx", "rsi", "rdi", "rbp", "r8", "r9", "r10", "r12", "r13", "r14", "r15"}
+var kept = append([]string{"rsp"}, scrambled...)
+
+// needed are the registers that a judge looks at.
+var needed = append([]string{"rip", "cs", "cr3", "rax"}, kept...)
 
 // awaitFirst runs the machine until the first puppet is at the mark.
 func (j *Judge) awaitFirst() *Proc {
@@ -49,8 +57,7 @@ func (j *Judge) step() {
 		return
 	}
 	j.touch()
-	regs, err := j.conn.Registers()
-	j.check(err)
+	regs := j.registers()
 	switch {
 	case !j.ok():
 	case j.atEntry != nil && regs["rip"] == j.box.entry:
@@ -63,6 +70,18 @@ func (j *Judge) step() {
 	}
 }
 
+// registers reads the registers, of which none that is needed may be missing.
+func (j *Judge) registers() stub.Registers {
+	regs, err := j.conn.Registers()
+	for _, name := range needed {
+		if _, there := regs[name]; !there && err == nil {
+			err = fmt.Errorf("QEMU's GDB stub does not say what is in register %s", name)
+		}
+	}
+	j.check(err)
+	return regs
+}
+
 // leave has the process at the mark go on with what was ordered.
 func (p *Proc) leave() {
 	o := p.ordered
@@ -71,7 +90,7 @@ func (p *Proc) leave() {
 		o.idle = true
 	}
 	full := map[string]uint64{}
-	for _, name := range kept {
+	for _, name := range scrambled {
 		full[name] = p.rand.Uint64()
 	}
 	maps.Copy(full, o.regs)
@@ -80,6 +99,7 @@ func (p *Proc) leave() {
 	for name, value := range full {
 		p.check(p.conn.SetRegister(name, value))
 	}
+	full["rsp"] = p.sp // which nobody writes
 	o.regs = full
 	p.ordered, p.underway, p.released = nil, o, o.exits || o.execs
 }

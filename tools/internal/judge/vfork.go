@@ -24,13 +24,13 @@ func vforkBorrows(j *Judge) {
 	va := base + uint64(j.rand.IntN(watched*pageSize))
 	value := ^pages[(va-base)/pageSize][va%pageSize]
 	c.poke(va, value)
-	own := c.mapPages(1)
-	c.poke(own, value)
+	own, fresh := c.mapPages(1), j.nonzero()
+	c.poke(own, fresh)
 	c.idle(8)
-	status := byte(j.rand.Uint32())
+	status := j.nonzero()
 	c.exit(status)
 	pid := p.await()
-	j.want(p.peek(va) == value && p.peek(own) == value, "what a vfork child has written is not there afterwards")
+	j.want(p.peek(va) == value && p.peek(own) == fresh, "what a vfork child has written is not there afterwards")
 	j.want(p.page(va) == before.pages[va&^(pageSize-1)], "after vfork, page %#x is %v; it was %v", va, p.page(va), before.pages[va&^(pageSize-1)])
 	j.reaps(p, int64(pid), uint32(status)<<8)
 }
@@ -67,7 +67,7 @@ func vforkExecReleases(j *Judge) {
 		j.want(p.page(base+uint64(i)*pageSize).Writable, "after the child's exec the parent's page %#x is %v", base, p.page(base))
 	}
 	j.separate([]*Proc{p, c})
-	status := byte(j.rand.Uint32())
+	status := j.nonzero()
 	c.exit(status)
 	j.reaps(p, int64(pid), uint32(status)<<8)
 }
