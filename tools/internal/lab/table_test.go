@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -49,9 +50,23 @@ func table(t *testing.T) []byte {
 			fmt.Fprintf(&wrong, "| %s | %s | %d | %d |\n", w.Name, w.Case, lost, len(w.Fails))
 		}
 	}
+	fmt.Fprintf(&b, "\n%s\n", provenOf(t))
 	b.WriteString("\nEach wrong solution is the reference with one mistake in it. `yolk test -all -run '^lab/'` holds\n" +
 		"that it fails the tests that the lab's wrong.json names, and no others, in the rings on the host, in the guest and from outside.\n" +
 		"Where two processes run wild on one stack, some verdicts are a matter of luck: they count as given.\n")
 	b.Write(wrong.Bytes())
 	return b.Bytes()
+}
+
+// provenOf tells of which commit all of it is proven.
+func provenOf(t *testing.T) string {
+	b, err := os.ReadFile(filepath.Join("labs", ProofFile))
+	ok(t, err)
+	var p Proof
+	ok(t, json.Unmarshal(b, &p))
+	if len(p.Commit) != 40 || p.Checks < 200 {
+		t.Errorf("%s proves nothing: %+v", ProofFile, p)
+	}
+	return fmt.Sprintf("All %d checks of the matrix (labs × starter, reference, wrong solutions; on the host, in the machine and\n"+
+		"from outside) were run on commit %s, and passed: `yolk test -all -update -run '^lab/'`.", p.Checks, p.Commit)
 }
