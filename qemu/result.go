@@ -125,16 +125,7 @@ func (o *outcome) judge() Result {
 	case qemuBootFail:
 		return Result{End: BootFailed, Why: "the kernel could not boot"}
 	case qemuReset:
-		if o.replay {
-			return Result{End: Replayed}
-		}
-		if strings.Contains(o.qemuSays, killedByDebugger) {
-			return Result{End: Stopped, Why: "the debugger ended the machine"}
-		}
-		if !o.ready {
-			return Result{End: BootFailed, Why: "the machine reset itself during boot (triple fault)"}
-		}
-		return Result{End: Panicked, Why: "the machine reset itself (triple fault)"}
+		return o.reset()
 	case -1:
 		return Result{End: Failed, Why: "QEMU was killed by a signal"}
 	}
@@ -146,4 +137,17 @@ func (o *outcome) judge() Result {
 		why += ": " + o.qemuSays
 	}
 	return Result{End: Failed, Why: why}
+}
+
+// reset judges the status of a machine that has reset itself.
+func (o *outcome) reset() Result {
+	switch {
+	case o.replay:
+		return Result{End: Replayed}
+	case strings.Contains(o.qemuSays, killedByDebugger):
+		return Result{End: Stopped, Why: "the debugger ended the machine"}
+	case !o.ready:
+		return Result{End: BootFailed, Why: "the machine reset itself during boot (triple fault)"}
+	}
+	return Result{End: Panicked, Why: "the machine reset itself (triple fault)"}
 }

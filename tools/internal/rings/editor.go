@@ -102,6 +102,18 @@ func (s *suite) editorGopls(ctx context.Context) error {
 	if err := t.builds(); err != nil {
 		return err
 	}
+	if err := t.checks(); err != nil {
+		return err
+	}
+	out, err := t.do(0, "bin/yolk", "doctor")
+	if err == nil && !strings.Contains(out, "lab      "+studentLab+" ") {
+		err = fmt.Errorf("doctor does not know a student's tree:\n%s", out)
+	}
+	return err
+}
+
+// checks has gopls find nothing in the tree's files, and an error in one that has it.
+func (t *student) checks() error {
 	files, err := editorFiles(t.dir)
 	if err != nil {
 		return err
@@ -123,11 +135,7 @@ func (s *suite) editorGopls(ctx context.Context) error {
 	if !strings.Contains(out, "wrong.go:5:") {
 		return fmt.Errorf("gopls does not see an error in a kernel file:\n%s", tail([]byte(out), 4000))
 	}
-	out, err = t.do(0, "bin/yolk", "doctor")
-	if err == nil && !strings.Contains(out, "lab      "+studentLab+" ") {
-		err = fmt.Errorf("doctor does not know a student's tree:\n%s", out)
-	}
-	return err
+	return nil
 }
 
 // editorFiles lists the Go files of the tree at root that are part of the system or
