@@ -18,6 +18,8 @@ func TestLife(t *testing.T) {
 			t.Helper()
 			time.Sleep(d)
 			synctest.Wait()
+			l.mu.Lock() // under which it writes
+			defer l.mu.Unlock()
 			if got := b.String(); got != want {
 				t.Errorf("at %v: %q, want %q", d, got, want)
 			}
