@@ -96,15 +96,15 @@ func (c *cell) String() string {
 	return fmt.Sprintf("%d/%d of %d", c.passed, c.run, c.all)
 }
 
-// showMatrix prints what the labs' checks have come to, if any were run, and notes the
-// commit if that is asked for and all of them have passed.
+// showMatrix prints what the labs' checks have come to, if more than one was run, and
+// notes the commit if that is asked for and all of them have passed.
 func (s *suite) showMatrix() error {
 	checks, err := labChecks(s)
 	if err != nil {
 		return err
 	}
 	m := newMatrix(checks, s.ended)
-	if m.run == 0 {
+	if m.run < 2 {
 		return nil
 	}
 	if err := m.write(s.opt.Out); err != nil || !s.opt.Update || !m.good {

@@ -68,6 +68,34 @@ func TestRunInterrupted(t *testing.T) {
 	}
 }
 
+// TestCheckNames: each check has a name of its own, by which it can be chosen as .ci/run
+// does, whatever stands in it.
+func TestCheckNames(t *testing.T) {
+	script, err := os.ReadFile(filepath.Join("..", "..", "..", ".ci", "run"))
+	if err != nil || !strings.Contains(string(script), `-run "^\\Q$name\\E\$"`) {
+		t.Errorf("%v, or .ci/run chooses otherwise", err)
+	}
+	s := newSuite(filepath.Join("..", "..", ".."), Options{All: true})
+	count := map[string]int{}
+	for _, g := range s.groups {
+		checks, err := s.chosen(g)
+		if err != nil {
+			t.Errorf("%s: %v", g.name, err)
+		}
+		for _, c := range checks {
+			count[c.Name]++
+		}
+	}
+	for name, n := range count {
+		if n != 1 || !regexp.MustCompile(`^\Q`+name+`\E$`).MatchString(name) || strings.ContainsAny(name, "\n\\") {
+			t.Errorf("%q: %d checks of that name, or it does not match itself", name, n)
+		}
+	}
+	if len(count) < 500 {
+		t.Errorf("only %d checks", len(count))
+	}
+}
+
 func TestParseTest(t *testing.T) {
 	got := parseTest([]byte(`{"Action":"run","Test":"TestA"}
 {"Action":"output","Test":"TestA","Output":"=== RUN   TestA\n"}
