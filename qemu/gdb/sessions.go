@@ -136,12 +136,16 @@ var foreign = Session{
 }
 
 // throughDeep stops at deep's beginning, in its main, in its depth and when it dies.
+//
+// WHY nothing is left of the breakpoint in main: once in some hundred runs, on a busy
+// host, the stop there was told a second time when GDB went on from it.
 func throughDeep(name string) []Step {
 	return []Step{
 		{Command: "break-exec " + name},
 		{Command: "continue", Want: `runs /(bin|opt/x)/deep[-pie]*: symbols of .*\n.*, 0x[0-9a-f]+ in _start `},
 		{Command: "ubreak $kpid() main"},
 		{Command: "continue", Want: `, main \(\) at .*deep\.c:\d+`},
+		{Command: "delete"},
 		{Command: "tbreak deep if n == 1", Want: `breakpoint \d+ at 0x[45]`},
 		{Command: "continue", Want: `deep \(n=1\) at .*deep\.c`},
 		{Command: "backtrace", Want: `^#0  deep \(n=1\).*\n#1 .* deep \(n=2\).*\n#2 .* deep \(n=3\) .*\n#3 .* main \(\) at`},
