@@ -166,7 +166,8 @@ var attach = Session{
 		{Steps: []Step{{Command: "detach"}}},
 		{After: "ready", Steps: []Step{
 			{Command: "kps", Want: `\n[* ] +2 +1 R [^\n]* sh +(user mode at|in the kernel:|ready)`},
-			{Command: "kproc 2 bt", Want: `#0 .*userland/sh\..*main\.main`},
+			// In the shell's code, or where that has the runtime on another stack, past which GDB sees nothing.
+			{Command: "kproc 2 bt", Want: `#0 .*(userland/sh\..*main\.main|runtime\.(systemstack|mcall|goexit))`},
 			{Command: "kcheck", Want: `address spaces`},
 			{Command: "kill"},
 		}},
