@@ -266,7 +266,7 @@ func (c *Case) judge(got *record) error {
 			text *bytes.Buffer
 		}{{"log", &got.log}, {"stdout", &got.stdout}, {"stderr", &got.stderr}} {
 			if said.text.Len() > 0 {
-				fail("%s:\n%s", said.on, strings.ToValidUTF8(tail(said.text.String(), 2000), "?"))
+				fail("%s:\n%s", said.on, strings.ToValidUTF8(telling(said.text.String()), "?"))
 			}
 		}
 	}
@@ -274,6 +274,19 @@ func (c *Case) judge(got *record) error {
 }
 
 func matches(pattern, s string) bool { return regexp.MustCompile("(?s)" + pattern).MatchString(s) }
+
+// report matches where the kernel begins to say what it died of.
+var report = regexp.MustCompile(`(?m)^(kernel fault|panic|fatal error|runtime: out of memory): .*$`)
+
+// telling is what of a channel's text tells most of a failure: its end, and what the
+// kernel died of, which a report of many goroutines pushes out of it.
+func telling(s string) string {
+	end := tail(s, 2000)
+	if at := report.FindStringIndex(s); at != nil && at[0] < len(s)-len(end) {
+		return s[at[0]:min(at[0]+1000, len(s)-len(end))] + "\n…\n" + end
+	}
+	return end
+}
 
 func tail(s string, n int) string { return s[max(0, len(s)-n):] }
 

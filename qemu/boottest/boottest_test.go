@@ -244,3 +244,23 @@ func TestStalledCounts(t *testing.T) {
 		}
 	}
 }
+
+// TestTelling: of a long report its beginning is shown, too, and nothing twice.
+func TestTelling(t *testing.T) {
+	const reason = "panic: memory is lost\n"
+	goroutines := strings.Repeat("goroutine 1 [running]:\n", 1000)
+	for name, c := range map[string]struct {
+		text         string
+		whole, cause bool
+	}{
+		"short":          {"boot\n" + reason, true, true},
+		"long":           {"boot\n" + reason + goroutines, false, true},
+		"long, no panic": {"boot\n" + goroutines, false, false},
+		"at the end":     {goroutines + reason, false, true},
+	} {
+		got := telling(c.text)
+		if (got == c.text) != c.whole || strings.Count(got, reason) == 1 != c.cause || len(got) > 3100 || !strings.HasSuffix(got, c.text[len(c.text)-20:]) {
+			t.Errorf("%s: %d bytes, %.60q", name, len(got), got)
+		}
+	}
+}

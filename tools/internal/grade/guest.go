@@ -151,7 +151,7 @@ func (m *machine) list() []string {
 	if m.infra = b.infra; b.end != nil || b.infra != nil {
 		return nil
 	}
-	return append([]string{}, strings.Fields(b.stdout.String())...)
+	return strings.Fields(b.stdout.String())
 }
 
 // sort sorts tests as the guest runs them.
